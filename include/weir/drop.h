@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ * Why a packet was dropped. Every received packet is either accepted or counted under exactly one of
+ * these, so that received = accepted + the sum of the reasons, always. */
+#ifndef WEIR_DROP_H
+#define WEIR_DROP_H
+
+#include "weir/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(name, text). Add at the end of a room's group; programs ask for names, not for numbers. */
+#define WEIR_DROPS(X)                                                                              \
+    /* the device and the link */                                                                  \
+    X(DEVICE_OFFLOAD, "device: offload request does not fit the frame")                            \
+    X(DEVICE_OVERSIZE, "device: frame longer than the interface takes")                            \
+    X(DEVICE_HEADERS, "device: headers not contiguous")                                            \
+    X(ETH_SHORT, "ethernet: frame shorter than its header")                                        \
+    X(ETH_VLAN_DEPTH, "ethernet: more than two VLAN tags")                                         \
+    X(ETH_TYPE, "ethernet: type not supported")                                                    \
+    X(ETH_NOT_FOR_US, "ethernet: addressed to another station")                                    \
+    X(ARP_SHORT, "arp: message cut short")                                                         \
+    X(ARP_FORMAT, "arp: hardware or protocol type or length wrong")                                \
+    X(ARP_OPERATION, "arp: unknown operation")                                                     \
+    X(ARP_SENDER, "arp: impossible sender address")                                                \
+    /* IPv4 */                                                                                     \
+    X(IP4_SHORT, "ip4: packet shorter than its header")                                            \
+    X(IP4_VERSION, "ip4: version is not 4")                                                        \
+    X(IP4_HEADER_LENGTH, "ip4: header length out of range")                                        \
+    X(IP4_TOTAL_LENGTH, "ip4: total length does not fit header or packet")                         \
+    X(IP4_CHECKSUM, "ip4: header checksum wrong")                                                  \
+    X(IP4_OPTION, "ip4: malformed option")                                                         \
+    X(IP4_SOURCE_ROUTE, "ip4: source route refused")                                               \
+    X(IP4_SOURCE, "ip4: impossible source address")                                                \
+    X(IP4_NOT_FOR_US, "ip4: addressed to another host")                                            \
+    X(IP4_PROTOCOL, "ip4: protocol not supported")                                                 \
+    X(IP4_FRAGMENT, "ip4: fragment impossible or of an unusable datagram")                         \
+    /* IPv6 */                                                                                     \
+    X(IP6_SHORT, "ip6: packet shorter than its header")                                            \
+    X(IP6_VERSION, "ip6: version is not 6")                                                        \
+    X(IP6_PAYLOAD_LENGTH, "ip6: payload length does not fit the packet")                           \
+    X(IP6_EXT_SHORT, "ip6: extension header runs past the packet")                                 \
+    X(IP6_EXT_LIMIT, "ip6: too many extension headers or bytes of them")                           \
+    X(IP6_EXT_ORDER, "ip6: hop-by-hop header out of place")                                        \
+    X(IP6_OPTION, "ip6: malformed option")                                                         \
+    X(IP6_OPTION_UNKNOWN, "ip6: unknown option that asks to discard")                              \
+    X(IP6_ROUTING, "ip6: routing header with segments left")                                       \
+    X(IP6_JUMBO, "ip6: impossible jumbo payload")                                                  \
+    X(IP6_SOURCE, "ip6: impossible source address")                                                \
+    X(IP6_NOT_FOR_US, "ip6: addressed to another host")                                            \
+    X(IP6_PROTOCOL, "ip6: next header not supported")                                              \
+    X(IP6_NO_NEXT, "ip6: no next header")                                                          \
+    X(IP6_FRAGMENT, "ip6: fragment impossible or of an unusable datagram")                         \
+    /* ICMP and neighbour discovery */                                                             \
+    X(ICMP_SHORT, "icmp: message cut short")                                                       \
+    X(ICMP_CHECKSUM, "icmp: checksum wrong")                                                       \
+    X(ICMP_TYPE, "icmp: type or code not handled")                                                 \
+    X(ICMP_QUOTE, "icmp: quoted packet unusable")                                                  \
+    X(ND_SHORT, "nd: message cut short")                                                           \
+    X(ND_HOP_LIMIT, "nd: hop limit is not 255")                                                    \
+    X(ND_CODE, "nd: code is not 0")                                                                \
+    X(ND_OPTION, "nd: malformed option")                                                           \
+    X(ND_TARGET, "nd: impossible target or source address")                                        \
+    /* UDP */                                                                                      \
+    X(UDP_SHORT, "udp: datagram shorter than its header")                                          \
+    X(UDP_LENGTH, "udp: length does not fit header or packet")                                     \
+    X(UDP_CHECKSUM, "udp: checksum wrong or missing")                                              \
+    X(UDP_PORT, "udp: nobody listens on the port")                                                 \
+    /* TCP */                                                                                      \
+    X(TCP_SHORT, "tcp: segment shorter than its header")                                           \
+    X(TCP_DATA_OFFSET, "tcp: data offset out of range")                                            \
+    X(TCP_CHECKSUM, "tcp: checksum wrong")                                                         \
+    X(TCP_PORT, "tcp: nobody listens on the port")
+
+enum weir_drop {
+    WEIR_DROP_NONE = 0, /* not dropped */
+#define X(name, text) WEIR_DROP_##name,
+    WEIR_DROPS(X)
+#undef X
+    WEIR_DROP_COUNT
+};
+
+/* The stable name of a reason ("IP4_CHECKSUM") and its text; NULL for a number that is none.
+ * Owner: static text. Bound: constant. */
+WEIR_API const char *weir_drop_name(unsigned reason);
+WEIR_API const char *weir_drop_text(unsigned reason);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT
+ * Big-endian integers as types of their own. They are arrays of bytes, so they have no alignment and
+ * no host order: a wire header can be laid over any address, and `hdr->length + 4` does not compile. */
+#ifndef WEIR_BASE_BYTES_H
+#define WEIR_BASE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct { uint8_t b[2]; } be16;
+typedef struct { uint8_t b[4]; } be32;
+typedef struct { uint8_t b[8]; } be64;
+
+_Static_assert(sizeof(be16) == 2 && _Alignof(be16) == 1, "be16 overlays the wire");
+_Static_assert(sizeof(be32) == 4 && _Alignof(be32) == 1, "be32 overlays the wire");
+_Static_assert(sizeof(be64) == 8 && _Alignof(be64) == 1, "be64 overlays the wire");
+
+/* The value of a big-endian integer. Compilers turn each into one load and one byte swap. */
+static inline uint16_t be16_get(be16 x)
+{
+    return (uint16_t)((uint16_t)(x.b[0] << 8) | x.b[1]);
+}
+
+static inline uint32_t be32_get(be32 x)
+{
+    return (uint32_t)x.b[0] << 24 | (uint32_t)x.b[1] << 16 | (uint32_t)x.b[2] << 8 | x.b[3];
+}
+
+static inline uint64_t be64_get(be64 x)
+{
+    return (uint64_t)x.b[0] << 56 | (uint64_t)x.b[1] << 48 | (uint64_t)x.b[2] << 40 |
+           (uint64_t)x.b[3] << 32 | (uint64_t)x.b[4] << 24 | (uint64_t)x.b[5] << 16 |
+           (uint64_t)x.b[6] << 8 | x.b[7];
+}
+
+static inline be16 be16_make(uint16_t v)
+{
+    return (be16){{(uint8_t)(v >> 8), (uint8_t)v}};
+}
+
+static inline be32 be32_make(uint32_t v)
+{
+    return (be32){{(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}};
+}
+
+static inline be64 be64_make(uint64_t v)
+{
+    return (be64){{(uint8_t)(v >> 56), (uint8_t)(v >> 48), (uint8_t)(v >> 40), (uint8_t)(v >> 32),
+                   (uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8), (uint8_t)v}};
+}
+
+/* The same at an address of any alignment: for parsers and for option lists. */
+static inline uint16_t load16(const uint8_t *p)
+{
+    return be16_get((be16){{p[0], p[1]}});
+}
+
+static inline uint32_t load32(const uint8_t *p)
+{
+    return be32_get((be32){{p[0], p[1], p[2], p[3]}});
+}
+
+static inline uint64_t load64(const uint8_t *p)
+{
+    return be64_get((be64){{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]}});
+}
+
+static inline void store16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static inline void store32(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+}
+
+static inline void store64(uint8_t *p, uint64_t v)
+{
+    store32(p, (uint32_t)(v >> 32));
+    store32(p + 4, (uint32_t)v);
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * The names and texts of error codes and drop reasons. */
+#include "weir/drop.h"
+#include "weir/error.h"
+
+const char *weir_strerror(int error)
+{
+    static const char *const text[] = {
+        "success",
+#define X(name, text) text,
+        WEIR_ERRORS(X)
+#undef X
+    };
+    if (error > 0 || error <= -(int)WEIR_ERROR_END)
+        return "unknown error";
+    return text[-error];
+}
+
+const char *weir_drop_name(unsigned reason)
+{
+    static const char *const name[WEIR_DROP_COUNT] = {
+        "none",
+#define X(name, text) #name,
+        WEIR_DROPS(X)
+#undef X
+    };
+    return reason < WEIR_DROP_COUNT ? name[reason] : 0;
+}
+
+const char *weir_drop_text(unsigned reason)
+{
+    static const char *const text[WEIR_DROP_COUNT] = {
+        "not dropped",
+#define X(name, text) text,
+        WEIR_DROPS(X)
+#undef X
+    };
+    return reason < WEIR_DROP_COUNT ? text[reason] : 0;
+}

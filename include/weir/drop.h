@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Why a packet was dropped. Every received packet is either accepted or counted under exactly one of
- * these, so that received = accepted + the sum of the reasons, always. */
+ * Why a packet was dropped. Every received packet is either accepted or counted under exactly one
+ * of these, so that received = accepted + the sum of the reasons, always. */
 #ifndef WEIR_DROP_H
 #define WEIR_DROP_H
 
@@ -24,6 +24,7 @@ extern "C" {
     X(ARP_FORMAT, "arp: hardware or protocol type or length wrong")                                \
     X(ARP_OPERATION, "arp: unknown operation")                                                     \
     X(ARP_SENDER, "arp: impossible sender address")                                                \
+    X(ARP_NOT_FOR_US, "arp: about another host")                                                   \
     /* IPv4 */                                                                                     \
     X(IP4_SHORT, "ip4: packet shorter than its header")                                            \
     X(IP4_VERSION, "ip4: version is not 4")                                                        \

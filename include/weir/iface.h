@@ -28,8 +28,8 @@ enum weir_capability {
 };
 
 /* An interface to add to a stack.
- * Units: mtu_bytes and coalesced_bytes_max count from the IP header; 68 <= mtu_bytes <= 65535 for IPv4
- * (RFC 791), and at least 1280 before IPv6 is used on it (RFC 8200 section 5). */
+ * Units: mtu_bytes and coalesced_bytes_max count from the IP header; 68 <= mtu_bytes <= 65535 for
+ * IPv4 (RFC 791), and at least 1280 before IPv6 is used on it (RFC 8200 section 5). */
 struct weir_iface_config {
     uint32_t size;         /* sizeof(struct weir_iface_config) of the caller: lets the struct grow */
     uint32_t capabilities; /* enum weir_capability */

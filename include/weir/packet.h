@@ -52,9 +52,9 @@ struct weir_rx {
 };
 
 /* A packet to send: headers written into the struct, payload referred to where it lies.
- * Owner: the caller owns the struct; the references point into the stack's memory and stay valid until
- * the next input, output, advance or abort on that stack (application reads and writes are allowed).
- * The driver sends it, or copies it before it asks the stack for more. */
+ * Owner: the caller owns the struct; the references point into the stack's memory and stay valid
+ * until the next input, output, advance or abort on that stack (application reads and writes are
+ * allowed). The driver sends it, or copies it before it asks the stack for more. */
 struct weir_tx {
     struct weir_ref frag[WEIR_FRAGS_MAX];
     uint32_t len;            /* bytes in all: header_len and the lengths of the fragments */

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT
- * The Internet checksum (RFC 1071), its incremental update (RFC 1624) and the copy fused with it. */
+ * The Internet checksum (RFC 1071), its incremental update (RFC 1624), the copy fused with it. */
 #ifndef WEIR_BASE_CHECKSUM_H
 #define WEIR_BASE_CHECKSUM_H
 
 #include "base/bytes.h"
 
 /* A partial sum: the one's complement sum of 16-bit words in the order of the host's loads, 32 bits
- * wide with end-around carry, not yet folded to 16 and not complemented. RFC 1071 section 2(B): the order of the bytes does not
- * matter until the end, when csum_finish() hands back wire order. */
+ * wide with end-around carry, not yet folded to 16 and not complemented. RFC 1071 section 2(B): the
+ * order of the bytes does not matter until the end, when csum_finish() hands back wire order. */
 struct csum {
     uint32_t v;
 };
 
 /* One way to sum. `sum` and `copy` give equal results in every implementation for the same bytes
- * (after csum_finish). `copy` copies n bytes from src to dst (no overlap) and sums them in one pass.
- * Any length, any alignment. Bound: linear in n. */
+ * (after csum_finish). `copy` copies n bytes from src to dst (no overlap) and sums them in one
+ * pass. Any alignment; any length below 16 GiB, which no sum inside can overflow. No byte outside
+ * the n is touched, read or written. Bound: linear in n. */
 struct csum_ops {
     const char *name;
     struct csum (*sum)(const void *p, size_t n);
@@ -30,6 +31,26 @@ const struct csum_ops *csum_best(void);
 /* Each implementation that this processor runs, portable first: for tests and benchmarks.
  * Writes at most `max` pointers, returns how many. */
 unsigned csum_available(const struct csum_ops **out, unsigned max);
+
+/* Words at any address, in the order of the host. Not by memcpy: where a processor cannot load them
+ * whole, gcc would call it for each; this it spells out in bytes. */
+struct csum_word16 {
+    uint16_t v;
+} __attribute__((packed, may_alias));
+
+struct csum_word32 {
+    uint32_t v;
+} __attribute__((packed, may_alias));
+
+static inline uint16_t csum_load16(const uint8_t *p)
+{
+    return ((const struct csum_word16 *)p)->v;
+}
+
+static inline uint32_t csum_load32(const uint8_t *p)
+{
+    return ((const struct csum_word32 *)p)->v;
+}
 
 static inline struct csum csum_zero(void)
 {
@@ -64,9 +85,7 @@ static inline struct csum csum_join(struct csum a, size_t a_len, struct csum b)
 /* One 16-bit word of a header, as it stands on the wire. */
 static inline struct csum csum_word(struct csum c, be16 word)
 {
-    uint16_t v;
-    __builtin_memcpy(&v, &word, 2);
-    return csum_add(c, (struct csum){v});
+    return csum_add(c, (struct csum){csum_load16(word.b)});
 }
 
 /* A number in host order, summed as its 16-bit big-endian form. */
@@ -80,16 +99,10 @@ static inline struct csum csum_header(struct csum c, const void *p, size_t n)
 {
     const uint8_t *b = p;
     uint64_t sum = c.v;
-    for (; n >= 4; n -= 4, b += 4) {
-        uint32_t w;
-        __builtin_memcpy(&w, b, 4);
-        sum += w;
-    }
-    if (n >= 2) {
-        uint16_t w;
-        __builtin_memcpy(&w, b, 2);
-        sum += w;
-    }
+    for (; n >= 4; n -= 4, b += 4)
+        sum += csum_load32(b);
+    if (n >= 2)
+        sum += csum_load16(b);
     sum = (sum & 0xffffffffU) + (sum >> 32);
     return (struct csum){(uint32_t)(sum & 0xffffffffU) + (uint32_t)(sum >> 32)};
 }
@@ -109,7 +122,9 @@ static inline bool csum_is_good(struct csum c)
     return csum_fold(c) == 0xffffU;
 }
 
-/* The checksum after a field changes from `from` to `to` (RFC 1624 equation 3). */
+/* The checksum after a field at an even offset changes from `from` to `to` (RFC 1624 equation 3):
+ * what recomputing would give, as long as some other word of the data is not zero, which holds for
+ * every IP header and pseudo-header. */
 be16 csum_update16(be16 checksum, be16 from, be16 to);
 be16 csum_update32(be16 checksum, be32 from, be32 to);
 

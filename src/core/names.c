@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * The names and texts of error codes and drop reasons. */
+ * The names and texts of error codes, drop reasons and counters. */
 #include "weir/drop.h"
 #include "weir/error.h"
+#include "weir/stats.h"
+#include "weir/version.h"
 
 const char *weir_strerror(int error)
 {
@@ -36,4 +38,29 @@ const char *weir_drop_text(unsigned reason)
 #undef X
     };
     return reason < WEIR_DROP_COUNT ? text[reason] : 0;
+}
+
+const char *weir_counter_name(unsigned counter)
+{
+    static const char *const name[WEIR_COUNTER_COUNT] = {
+#define X(name, meaning) #name,
+        WEIR_COUNTERS(X)
+#undef X
+    };
+    return counter < WEIR_COUNTER_COUNT ? name[counter] : 0;
+}
+
+const char *weir_counter_text(unsigned counter)
+{
+    static const char *const text[WEIR_COUNTER_COUNT] = {
+#define X(name, meaning) meaning,
+        WEIR_COUNTERS(X)
+#undef X
+    };
+    return counter < WEIR_COUNTER_COUNT ? text[counter] : 0;
+}
+
+const char *weir_version(void)
+{
+    return WEIR_VERSION;
 }

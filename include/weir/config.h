@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT
+ * Everything about a stack that is decided before it starts. All memory is sized by it and taken at
+ * init; nothing is allocated later, and each limit, when reached, is a counted outcome. */
+#ifndef WEIR_CONFIG_H
+#define WEIR_CONFIG_H
+
+#include "weir/assert.h"
+#include "weir/packet.h"
+#include "weir/types.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* X(name, default, low, high, meaning): the limits, each with its unit in its name. */
+#define WEIR_LIMITS(X)                                                                             \
+    X(interfaces_max, 4, 1, 64, "interfaces of the stack")                                         \
+    X(addresses_max, 16, 1, 1024, "own addresses, on all interfaces together")                     \
+    X(routes_max, 32, 1, 4096, "routes")                                                           \
+    X(neighbours_max, 1024, 8, 65536, "neighbour cache entries")                                   \
+    X(neighbours_incomplete_max, 64, 1, 4096, "neighbours being resolved at one time")             \
+    X(neighbour_queue_packets_max, 3, 1, 16, "packets that wait for one neighbour")                \
+    X(path_mtus_max, 1024, 8, 65536, "destinations with a path MTU of their own")                  \
+    X(reassemblies_max, 64, 1, 1024, "datagrams being put together from fragments")                \
+    X(reassembly_fragments_max, 16, 2, 64, "fragments of one datagram; 64 KB at MTU 1500 is 45")   \
+    X(reassembly_ip4_ms, 30000, 1000, 120000, "life of an incomplete IPv4 datagram")               \
+    X(reassembly_ip6_ms, 60000, 1000, 120000, "life of an incomplete IPv6 datagram")               \
+    X(replies_max, 64, 1, 4096, "stateless replies waiting to be sent")                            \
+    X(icmp_errors_per_s_max, 200, 1, 100000, "ICMP errors and resets sent in a second")            \
+    X(packet_memory_kb, 16384, 256, 1073741824, "payload on its way, both directions, in all")     \
+    X(packet_memory_reserve_kb, 1024, 64, 1073741824, "part of it kept for data in sequence")      \
+    X(packet_memory_overcommit_percent, 400, 100, 100000, "windows promised per memory present")   \
+    X(udp_endpoints_max, 256, 0, 1048576, "UDP endpoints")                                         \
+    X(tcp_endpoints_max, 1024, 0, 16777216, "TCP connections and listeners")                       \
+    X(tcp_flights_max, 256, 0, 16777216, "TCP connections with data outstanding at one time")      \
+    X(tcp_syn_received_max, 1024, 1, 1048576, "connections in SYN-RECEIVED before cookies")        \
+    X(tcp_time_wait_max, 16384, 0, 16777216, "connections in TIME-WAIT")                           \
+    X(tcp_reassembly_ranges_max, 100, 4, 1024, "islands of data above a hole, a connection")       \
+    X(tcp_sack_ranges_max, 128, 4, 1024, "ranges a peer has selectively acknowledged")             \
+    X(ranges_max, 65536, 64, 16777216, "such ranges of all connections together")                  \
+    X(advance_steps_max, 4096, 16, 1048576, "timer steps in one call of weir_stack_advance()")
+
+/* What a tap sees: every packet, where it enters or leaves an interface. */
+struct weir_tap_packet {
+    weir_time time;
+    unsigned ifindex;
+    unsigned drop;             /* enum weir_drop: why it was dropped; WEIR_DROP_NONE: it was not */
+    const struct weir_rx *rx;  /* a received packet, after its verdict; or NULL and ... */
+    const struct weir_tx *tx;  /* ... a packet to send */
+};
+
+/* A packet tap, for captures and counters of one's own. `fn` may be NULL. It is called from inside
+ * the stack: it must not call the stack, and what it is given is valid for the call only. */
+struct weir_tap {
+    void (*fn)(void *ctx, const struct weir_tap_packet *packet);
+    void *ctx;
+};
+
+struct weir_config {
+    uint32_t size; /* sizeof(struct weir_config) of the caller: lets the struct grow */
+#define X(name, value, low, high, meaning) uint32_t name;
+    WEIR_LIMITS(X)
+#undef X
+    uint64_t seed;             /* of choices that are not secret; same seed, same history */
+    uint8_t secret[32];        /* keys sequence numbers, cookies and hash tables: from the OS's random
+                                  source, or fixed for a replay */
+    struct weir_assert on_assert; /* told of faults of weir or its caller; fn NULL: trap */
+    struct weir_tap tap;
+};
+
+/* Set every field to its default, the secret to zeros.
+ * Owner: the caller owns *config. Bound: constant. */
+WEIR_API void weir_config_default(struct weir_config *config);
+
+/* Is every value within its range, and do they go together?
+ * Errors: WEIR_E_CONFIG, and `why` (size bytes, may be NULL when size is 0) names the field, its
+ * value and what it must be; WEIR_E_INVALID when config is NULL or its size field is impossible.
+ * Bound: constant. */
+WEIR_API int weir_config_check(const struct weir_config *config, char *why, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

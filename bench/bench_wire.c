@@ -148,7 +148,8 @@ static void print_line(void *ctx, uint64_t n)
     for (uint64_t i = 0; i < n; i++) {
         char line[256];
         struct text t = text_begin(line, sizeof line);
-        print_packet(&t, &o, packets->bytes[i % PACKETS], IP + TCP + TS, IP + TCP + TS, WEIR_LINK_IP);
+        print_packet(&t, &o, packets->bytes[i % PACKETS], IP + TCP + TS, IP + TCP + TS,
+                     WEIR_LINK_IP);
         bench_use(t.len);
     }
 }

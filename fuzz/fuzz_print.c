@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Any bytes as a packet of any link, printed in any style into a buffer of any size: the line is
- * terminated, stays inside, is the beginning of what a large buffer gets, and has no odd characters. */
+ * terminated, stays inside, is the beginning of what a large buffer gets, and has no odd
+ * characters. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Any bytes as an option area: the walk ends and stays inside, and what is emitted of the parsed options
- * fits its room and says the same when it is parsed again. */
+ * Any bytes as an option area: the walk ends and stays inside, and what is emitted of the parsed
+ * options fits its room and says the same when it is parsed again. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -51,7 +51,8 @@ static void check_references(const struct tcp_options *o, const uint8_t *area, s
                 area[o->other[i].offset] == o->other[i].kind);
 }
 
-/* Emission into `room`: whole options only; all of them, unchanged, but for the lists that may be cut. */
+/* Emission into `room`: whole options only; all of them, unchanged, but for the lists that may be
+ * cut. */
 static void check_emission(const struct tcp_options *o, size_t room)
 {
     uint8_t *p = malloc(room);

@@ -4,8 +4,8 @@
  * the run.
  *
  *     static void sum_1460(void *ctx, uint64_t n) { for (...n times...) ... }
- *     struct bench_row rows[] = {{.name = "sum 1460", .run = sum_1460, .ctx = &buf, .bytes = 1460},
- *     ...}; return bench_main(argc, argv, "checksum", rows, sizeof rows / sizeof rows[0]);
+ *     struct bench_row rows[] = {{.name = "sum 1460", .run = sum_1460, .ctx = &buf, .bytes = 1460}};
+ *     return bench_main(argc, argv, "checksum", rows, sizeof rows / sizeof rows[0]);
  *
  * Options: --json (a line of JSON a row), --quick (fewer rounds), --once ROW N (run one row N times
  * and measure nothing: for callgrind), --list. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The containers of src/base, at the sizes of a busy stack. Elements are visited in a random order fixed by
- * a seed, so that the rows of large sets include the cache misses they will have in use. */
+ * The containers of src/base, at the sizes of a busy stack. Elements are visited in a random order
+ * fixed by a seed, so that the rows of large sets include the cache misses they will have in use.
+ */
 #include "bench.h"
 
 #include <stdio.h>
@@ -86,7 +87,8 @@ static void wheel_cancel_arm(void *ctx, uint64_t n)
     }
 }
 
-/* Time passes as fast as timers expire; each is armed again at once, so there are always a million. */
+/* Time passes as fast as timers expire; each is armed again at once, so there are always a million.
+ */
 static void wheel_expire_arm(void *ctx, uint64_t n)
 {
     struct wheel_bench *b = ctx;
@@ -146,20 +148,29 @@ static void pool_get_handle(void *ctx, uint64_t n)
 struct blocks_bench {
     struct blocks *blocks;
     enum blocks_class class;
-    bool edge; /* each take opens a superblock and each give closes it */
+    bool cold; /* two at once, so that one goes past the warm block */
 };
 
 static void blocks_take_give(void *ctx, uint64_t n)
 {
     const struct blocks_bench *b = ctx;
-    uint32_t keep = b->edge ? BLOCKS_NONE : blocks_take(b->blocks, b->class, BLOCKS_NORMAL);
     for (; n > 0; n--) {
         uint32_t id = blocks_take(b->blocks, b->class, BLOCKS_NORMAL);
         bench_use(id);
         blocks_give(b->blocks, id);
     }
-    if (keep != BLOCKS_NONE)
-        blocks_give(b->blocks, keep);
+}
+
+static void blocks_two_at_once(void *ctx, uint64_t n)
+{
+    const struct blocks_bench *b = ctx;
+    for (; n > 1; n -= 2) {
+        uint32_t first = blocks_take(b->blocks, b->class, BLOCKS_NORMAL);
+        uint32_t second = blocks_take(b->blocks, b->class, BLOCKS_NORMAL);
+        bench_use(first + second);
+        blocks_give(b->blocks, first);
+        blocks_give(b->blocks, second);
+    }
 }
 
 /* --- ring: a window's worth in flight, one step in at the end and one out at the head --- */
@@ -323,108 +334,167 @@ static void map_remove_insert(void *ctx, uint64_t n)
 
 /* --- the rows --- */
 
-enum { RANGES_ROWS = 6 };
-
 static struct wheel_bench wheel_bench = {.random = 1};
 static struct pool pool;
 static struct blocks blocks;
 static struct ranges_pool ranges_pool;
 static struct map_bench map_small = {.random = 2}, map_large = {.random = 3};
 static uint8_t buffer[STEP_MAX];
-static struct ranges_bench ranges_benches[RANGES_ROWS];
+
+static struct {
+    const char *name;
+    struct blocks_bench bench;
+} blocks_rows[] = {
+    {"blocks 4K: take, give", {.class = BLOCKS_4K}},
+    {"blocks 4K: take, give, two at once", {.class = BLOCKS_4K, .cold = true}},
+    {"blocks 16K: take, give", {.class = BLOCKS_16K}},
+    {"blocks 16K: take, give, two at once", {.class = BLOCKS_16K, .cold = true}},
+    {"blocks 64K: take, give", {.class = BLOCKS_64K}},
+    {"blocks 64K: take, give, two at once", {.class = BLOCKS_64K, .cold = true}},
+};
+
+enum { K64 = 65536, K128 = 131072, M1 = 1048576, M16 = 16777216 };
+
+static struct {
+    const char *name, *baseline;
+    struct ring_bench bench;
+} ring_rows[] = {
+    {"copy 64, 128K", NULL, {.window = K128, .step = 64}},
+    {"copy 1460, 128K", NULL, {.window = K128, .step = 1460}},
+    {"copy 1460, 1M", NULL, {.window = M1, .step = 1460}},
+    {"copy 1460, 16M", NULL, {.window = M16, .step = 1460}},
+    {"copy 64K, 128K", NULL, {.window = K128, .step = K64}},
+    {"copy 64K, 1M", NULL, {.window = M1, .step = K64}},
+    {"copy 64K, 16M", NULL, {.window = M16, .step = K64}},
+    {"ring 64, empty each time: write, refer",
+     "copy 64, 128K",
+     {.class = BLOCKS_4K, .window = 0, .step = 64}},
+    {"ring 1460, 128K of 4K: write, refer",
+     "copy 1460, 128K",
+     {.class = BLOCKS_4K, .window = K128, .step = 1460}},
+    {"ring 1460, 128K of 16K: write, refer",
+     "copy 1460, 128K",
+     {.class = BLOCKS_16K, .window = K128, .step = 1460}},
+    {"ring 1460, 128K: write, refer",
+     "copy 1460, 128K",
+     {.class = BLOCKS_64K, .window = K128, .step = 1460}},
+    {"ring 1460, 1M: write, refer",
+     "copy 1460, 1M",
+     {.class = BLOCKS_64K, .window = M1, .step = 1460}},
+    {"ring 1460, 16M: write, refer",
+     "copy 1460, 16M",
+     {.class = BLOCKS_64K, .window = M16, .step = 1460}},
+    {"ring 64K, 128K: write, refer",
+     "copy 64K, 128K",
+     {.class = BLOCKS_64K, .window = K128, .step = K64}},
+    {"ring 64K, 1M: write, refer",
+     "copy 64K, 1M",
+     {.class = BLOCKS_64K, .window = M1, .step = K64}},
+    {"ring 64K, 16M: write, refer",
+     "copy 64K, 16M",
+     {.class = BLOCKS_64K, .window = M16, .step = K64}},
+    {"ring 1460, 128K: write, read",
+     "copy 1460, 128K",
+     {.class = BLOCKS_64K, .window = K128, .step = 1460, .copy_out = true}},
+    {"ring 1460, 1M: write, read",
+     "copy 1460, 1M",
+     {.class = BLOCKS_64K, .window = M1, .step = 1460, .copy_out = true}},
+    {"ring 1460, 16M: write, read",
+     "copy 1460, 16M",
+     {.class = BLOCKS_64K, .window = M16, .step = 1460, .copy_out = true}},
+    {"ring 64K, 128K: write, read",
+     "copy 64K, 128K",
+     {.class = BLOCKS_64K, .window = K128, .step = K64, .copy_out = true}},
+    {"ring 64K, 1M: write, read",
+     "copy 64K, 1M",
+     {.class = BLOCKS_64K, .window = M1, .step = K64, .copy_out = true}},
+    {"ring 64K, 16M: write, read",
+     "copy 64K, 16M",
+     {.class = BLOCKS_64K, .window = M16, .step = K64, .copy_out = true}},
+};
+
+static struct {
+    const char *name;
+    struct ranges_bench bench;
+} ranges_rows[] = {
+    {"ranges, 16 apart: add", {.count = 16}},
+    {"ranges, 128 apart: add", {.count = 128}},
+    {"ranges, 1024 apart: add", {.count = 1024}},
+    {"ranges, 16 joining: add", {.count = 16, .joining = true}},
+    {"ranges, 128 joining: add", {.count = 128, .joining = true}},
+    {"ranges, 1024 joining: add", {.count = 1024, .joining = true}},
+};
+
+static const struct bench_row other_rows[] = {
+    {.name = "wheel, 1M: re-arm", .run = wheel_rearm, .ctx = &wheel_bench},
+    {.name = "wheel, 1M: cancel, arm", .run = wheel_cancel_arm, .ctx = &wheel_bench},
+    {.name = "wheel, 1M: expire, arm", .run = wheel_expire_arm, .ctx = &wheel_bench},
+    {.name = "wheel, 1M: re-arm the same", .run = wheel_rearm_one, .ctx = &wheel_bench},
+    {.name = "wheel, 1M: deadline", .run = wheel_ask_deadline, .ctx = &wheel_bench},
+    {.name = "pool: take, give", .run = pool_take_give, .ctx = &pool},
+    {.name = "pool: get by handle", .run = pool_get_handle, .ctx = &pool},
+    {.name = "map, 100K: hit", .run = map_hit, .ctx = &map_small},
+    {.name = "map, 100K: miss", .run = map_miss, .ctx = &map_small},
+    {.name = "map, 100K: remove, insert", .run = map_remove_insert, .ctx = &map_small},
+    {.name = "map, 1M: hit", .run = map_hit, .ctx = &map_large},
+    {.name = "map, 1M: miss", .run = map_miss, .ctx = &map_large},
+    {.name = "map, 1M: remove, insert", .run = map_remove_insert, .ctx = &map_large},
+};
+
+enum {
+    BLOCKS_ROWS = sizeof blocks_rows / sizeof blocks_rows[0],
+    RING_ROWS = sizeof ring_rows / sizeof ring_rows[0],
+    RANGES_ROWS = sizeof ranges_rows / sizeof ranges_rows[0],
+    OTHER_ROWS = sizeof other_rows / sizeof other_rows[0],
+    ROWS = BLOCKS_ROWS + RING_ROWS + RANGES_ROWS + OTHER_ROWS
+};
 
 static void setup(void)
 {
-    static const uint32_t counts[] = {16, 128, RANGES_MAX};
-    struct rng rng = rng_make(1);
     struct pool_config pool_config = {.capacity = 1000, .block_bytes = 512, .block_align = 64};
     struct blocks_config blocks_config = {.superblocks = 512};
     wheel_setup(&wheel_bench);
     pool_init(&pool, &pool_config, need(pool_size(&pool_config)));
     blocks_init(&blocks, &blocks_config, need(blocks_size(&blocks_config)));
     ranges_pool_init(&ranges_pool, RANGES_MAX, NULL, need(ranges_pool_size(RANGES_MAX)));
-    for (unsigned i = 0; i < RANGES_ROWS; i++)
-        ranges_benches[i] = (struct ranges_bench){.pool = &ranges_pool,
-                                                  .order = shuffled(counts[i % 3], &rng),
-                                                  .count = counts[i % 3],
-                                                  .joining = i >= 3};
     map_setup(&map_small, 100000);
     map_setup(&map_large, 1000000);
 }
 
-#define RING(class_, window_, step_, copy_out_)                                                    \
-    &(struct ring_bench)                                                                           \
-    {                                                                                              \
-        .blocks = &blocks, .buffer = buffer, .class = class_, .window = window_, .step = step_,    \
-        .copy_out = copy_out_                                                                      \
+static void fill_rows(struct bench_row *row)
+{
+    struct rng rng = rng_make(1);
+    for (unsigned i = 0; i < OTHER_ROWS; i++)
+        *row++ = other_rows[i];
+    for (unsigned i = 0; i < BLOCKS_ROWS; i++) {
+        blocks_rows[i].bench.blocks = &blocks;
+        *row++ = (struct bench_row){.name = blocks_rows[i].name,
+                                    .run = blocks_rows[i].bench.cold ? blocks_two_at_once
+                                                                     : blocks_take_give,
+                                    .ctx = &blocks_rows[i].bench};
     }
-#define BLOCKS(class_, edge_) &(struct blocks_bench){.blocks = &blocks, .class = class_, .edge = edge_}
-#define K128 131072
-#define M1 1048576
-#define M16 16777216
+    for (unsigned i = 0; i < RING_ROWS; i++) {
+        struct ring_bench *b = &ring_rows[i].bench;
+        b->blocks = &blocks;
+        b->buffer = buffer;
+        *row++ = (struct bench_row){.name = ring_rows[i].name,
+                                    .run = ring_rows[i].baseline == NULL ? copy_flow : ring_flow,
+                                    .ctx = b,
+                                    .bytes = b->step,
+                                    .baseline = ring_rows[i].baseline};
+    }
+    for (unsigned i = 0; i < RANGES_ROWS; i++) {
+        struct ranges_bench *b = &ranges_rows[i].bench;
+        b->pool = &ranges_pool;
+        b->order = shuffled(b->count, &rng);
+        *row++ = (struct bench_row){.name = ranges_rows[i].name, .run = ranges_add_all, .ctx = b};
+    }
+}
 
 int main(int argc, char **argv)
 {
-    const struct bench_row rows[] = {
-        {"wheel, 1M timers: re-arm", wheel_rearm, &wheel_bench, 0, NULL},
-        {"wheel, 1M timers: cancel, arm", wheel_cancel_arm, &wheel_bench, 0, NULL},
-        {"wheel, 1M timers: expire, arm", wheel_expire_arm, &wheel_bench, 0, NULL},
-        {"wheel, 1M timers: re-arm the same", wheel_rearm_one, &wheel_bench, 0, NULL},
-        {"wheel, 1M timers: deadline", wheel_ask_deadline, &wheel_bench, 0, NULL},
-        {"pool: take, give", pool_take_give, &pool, 0, NULL},
-        {"pool: get by handle", pool_get_handle, &pool, 0, NULL},
-        {"blocks 4K: take, give", blocks_take_give, BLOCKS(BLOCKS_4K, false), 0, NULL},
-        {"blocks 4K: open, close", blocks_take_give, BLOCKS(BLOCKS_4K, true), 0, NULL},
-        {"blocks 16K: take, give", blocks_take_give, BLOCKS(BLOCKS_16K, false), 0, NULL},
-        {"blocks 16K: open, close", blocks_take_give, BLOCKS(BLOCKS_16K, true), 0, NULL},
-        {"blocks 64K: take, give", blocks_take_give, BLOCKS(BLOCKS_64K, false), 0, NULL},
-        {"copy 1460, 128 KB", copy_flow, RING(0, K128, 1460, false), 1460, NULL},
-        {"copy 1460, 1 MB", copy_flow, RING(0, M1, 1460, false), 1460, NULL},
-        {"copy 1460, 16 MB", copy_flow, RING(0, M16, 1460, false), 1460, NULL},
-        {"copy 64K, 128 KB", copy_flow, RING(0, K128, 65536, false), 65536, NULL},
-        {"copy 64K, 1 MB", copy_flow, RING(0, M1, 65536, false), 65536, NULL},
-        {"copy 64K, 16 MB", copy_flow, RING(0, M16, 65536, false), 65536, NULL},
-        {"ring 1460, 128 KB of 4K: write, refs, release", ring_flow,
-         RING(BLOCKS_4K, K128, 1460, false), 1460, "copy 1460, 128 KB"},
-        {"ring 1460, 128 KB of 16K: write, refs, release", ring_flow,
-         RING(BLOCKS_16K, K128, 1460, false), 1460, "copy 1460, 128 KB"},
-        {"ring 1460, 128 KB: write, refs, release", ring_flow,
-         RING(BLOCKS_64K, K128, 1460, false), 1460, "copy 1460, 128 KB"},
-        {"ring 1460, 1 MB: write, refs, release", ring_flow,
-         RING(BLOCKS_64K, M1, 1460, false), 1460, "copy 1460, 1 MB"},
-        {"ring 1460, 16 MB: write, refs, release", ring_flow,
-         RING(BLOCKS_64K, M16, 1460, false), 1460, "copy 1460, 16 MB"},
-        {"ring 64K, 128 KB: write, refs, release", ring_flow,
-         RING(BLOCKS_64K, K128, 65536, false), 65536, "copy 64K, 128 KB"},
-        {"ring 64K, 1 MB: write, refs, release", ring_flow,
-         RING(BLOCKS_64K, M1, 65536, false), 65536, "copy 64K, 1 MB"},
-        {"ring 64K, 16 MB: write, refs, release", ring_flow,
-         RING(BLOCKS_64K, M16, 65536, false), 65536, "copy 64K, 16 MB"},
-        {"ring 1460, 128 KB: write, read, release", ring_flow,
-         RING(BLOCKS_64K, K128, 1460, true), 1460, NULL},
-        {"ring 1460, 1 MB: write, read, release", ring_flow,
-         RING(BLOCKS_64K, M1, 1460, true), 1460, NULL},
-        {"ring 1460, 16 MB: write, read, release", ring_flow,
-         RING(BLOCKS_64K, M16, 1460, true), 1460, NULL},
-        {"ring 64K, 128 KB: write, read, release", ring_flow,
-         RING(BLOCKS_64K, K128, 65536, true), 65536, NULL},
-        {"ring 64K, 1 MB: write, read, release", ring_flow,
-         RING(BLOCKS_64K, M1, 65536, true), 65536, NULL},
-        {"ring 64K, 16 MB: write, read, release", ring_flow,
-         RING(BLOCKS_64K, M16, 65536, true), 65536, NULL},
-        {"ranges, 16 apart: add", ranges_add_all, &ranges_benches[0], 0, NULL},
-        {"ranges, 128 apart: add", ranges_add_all, &ranges_benches[1], 0, NULL},
-        {"ranges, 1024 apart: add", ranges_add_all, &ranges_benches[2], 0, NULL},
-        {"ranges, 16 joining: add", ranges_add_all, &ranges_benches[3], 0, NULL},
-        {"ranges, 128 joining: add", ranges_add_all, &ranges_benches[4], 0, NULL},
-        {"ranges, 1024 joining: add", ranges_add_all, &ranges_benches[5], 0, NULL},
-        {"map, 100K entries: hit", map_hit, &map_small, 0, NULL},
-        {"map, 100K entries: miss", map_miss, &map_small, 0, NULL},
-        {"map, 100K entries: remove, insert", map_remove_insert, &map_small, 0, NULL},
-        {"map, 1M entries: hit", map_hit, &map_large, 0, NULL},
-        {"map, 1M entries: miss", map_miss, &map_large, 0, NULL},
-        {"map, 1M entries: remove, insert", map_remove_insert, &map_large, 0, NULL},
-    };
+    static struct bench_row rows[ROWS];
     setup();
-    return bench_main(argc, argv, "structures", rows, sizeof rows / sizeof rows[0]);
+    fill_rows(rows);
+    return bench_main(argc, argv, "structures", rows, ROWS);
 }

@@ -29,6 +29,7 @@ void blocks_init(struct blocks *blocks, const struct blocks_config *config, void
         .superblocks = config->superblocks,
         .urgent_superblocks = config->urgent_superblocks,
         .free_first = BLOCKS_NONE,
+        .warm = {BLOCKS_NONE, BLOCKS_NONE, BLOCKS_NONE},
         .partial = {BLOCKS_NONE, BLOCKS_NONE, BLOCKS_NONE},
         .superblocks_free = config->superblocks,
         .promised_bytes_max = config->promised_bytes_max,
@@ -88,17 +89,31 @@ static uint32_t super_open(struct blocks *blocks, enum blocks_class class,
     return number;
 }
 
-uint32_t blocks_take(struct blocks *blocks, enum blocks_class class, enum blocks_priority priority)
+/* Give all warm blocks back to their superblocks; false when there was none. */
+static bool warm_flush(struct blocks *blocks)
 {
-    CHECK(blocks->handler, class < BLOCKS_CLASSES && priority < BLOCKS_PRIORITIES);
+    bool any = false;
+    for (unsigned class = 0; class < BLOCKS_CLASSES; class++) {
+        uint32_t id = blocks->warm[class];
+        blocks->warm[class] = BLOCKS_NONE;
+        if (id == BLOCKS_NONE)
+            continue;
+        blocks_give_cold(blocks, id);
+        any = true;
+    }
+    return any;
+}
+
+/* Take a block from a superblock. */
+static uint32_t super_take(struct blocks *blocks, enum blocks_class class,
+                           enum blocks_priority priority)
+{
     uint32_t number = blocks->partial[class];
     bool opened = number == BLOCKS_NONE;
     if (opened) {
         number = super_open(blocks, class, priority);
-        if (number == BLOCKS_NONE) {
-            blocks->failures[priority]++;
+        if (number == BLOCKS_NONE)
             return BLOCKS_NONE;
-        }
     }
     struct blocks_super *super = &blocks->supers[number];
     unsigned block = super->order & 15;
@@ -111,30 +126,35 @@ uint32_t blocks_take(struct blocks *blocks, enum blocks_class class, enum blocks
     } else if (opened) {
         partial_push(blocks, class, number);
     }
-    blocks->in_use[class]++;
-    blocks->bytes_in_use += blocks_bytes(class);
-    if (blocks->bytes_in_use > blocks->bytes_in_use_max)
-        blocks->bytes_in_use_max = blocks->bytes_in_use;
     return number << 4 | block << (2 * (unsigned)class);
 }
 
-void blocks_give(struct blocks *blocks, uint32_t id)
+uint32_t blocks_take_cold(struct blocks *blocks, enum blocks_class class,
+                          enum blocks_priority priority)
+{
+    CHECK(blocks->handler, priority < BLOCKS_PRIORITIES);
+    /* A warm block that blocks_take() refused may be all that keeps a superblock from the
+     * reserve. */
+    if (blocks->warm[class] != BLOCKS_NONE)
+        warm_flush(blocks);
+    uint32_t id = super_take(blocks, class, priority);
+    if (id == BLOCKS_NONE && warm_flush(blocks))
+        id = super_take(blocks, class, priority);
+    if (id == BLOCKS_NONE)
+        blocks->failures[priority]++;
+    return id;
+}
+
+void blocks_give_cold(struct blocks *blocks, uint32_t id)
 {
     uint32_t number = id >> 4;
     enum blocks_class class = blocks_class_of(blocks, id);
-    CHECK(blocks->handler, class < BLOCKS_CLASSES);
     struct blocks_super *super = &blocks->supers[number];
     unsigned block = (id & 15) >> (2 * (unsigned)class);
-    CHECK(blocks->handler, block << (2 * (unsigned)class) == (id & 15));
     CHECK(blocks->handler, (super->free_mask >> block & 1) == 0);
-
-    uint16_t mask_before = super->free_mask;
+    bool listed = super->free_mask != 0;
     super->order = super->order << 4 | block;
-    super->free_mask = (uint16_t)(mask_before | 1U << block);
-    blocks->in_use[class]--;
-    blocks->bytes_in_use -= blocks_bytes(class);
-
-    bool listed = mask_before != 0;
+    super->free_mask = (uint16_t)(super->free_mask | 1U << block);
     bool empty = super->free_mask == mask_full(class);
     if (listed && (empty || blocks->partial[class] != number)) {
         partial_remove(blocks, class, number);
@@ -192,6 +212,15 @@ static bool order_matches(const struct blocks_super *super)
     return seen == super->free_mask;
 }
 
+/* Is a block not in its superblock: in use, or warm? */
+static bool is_out(const struct blocks *blocks, uint32_t id)
+{
+    if (id >> 4 >= blocks->fresh || blocks->supers[id >> 4].class >= BLOCKS_CLASSES)
+        return false;
+    const struct blocks_super *super = &blocks->supers[id >> 4];
+    return (super->free_mask >> ((id & 15) >> (2 * super->class)) & 1) == 0;
+}
+
 bool blocks_invariants(const struct blocks *blocks)
 {
     uint32_t in_use[BLOCKS_CLASSES] = {0}, partial[BLOCKS_CLASSES] = {0}, empty = 0;
@@ -209,7 +238,12 @@ bool blocks_invariants(const struct blocks *blocks)
             in_use[super->class]++;
     }
     uint64_t bytes = 0;
-    for (enum blocks_class class = BLOCKS_4K; class < BLOCKS_CLASSES; class ++) {
+    for (enum blocks_class class = BLOCKS_4K; class < BLOCKS_CLASSES; class++) {
+        uint32_t warm = blocks->warm[class];
+        if (warm != BLOCKS_NONE &&
+            (!is_out(blocks, warm) || blocks_class_of(blocks, warm) != class))
+            return false;
+        in_use[class] -= warm != BLOCKS_NONE;
         if (in_use[class] != blocks->in_use[class] ||
             partial[class] != partial_count(blocks, class))
             return false;
@@ -219,8 +253,7 @@ bool blocks_invariants(const struct blocks *blocks)
     for (uint32_t i = blocks->free_first; i != BLOCKS_NONE; i = blocks->supers[i].next)
         if (i >= blocks->fresh || blocks->supers[i].class != BLOCKS_CLASSES || ++stack > empty)
             return false;
-    return stack == empty && bytes == blocks->bytes_in_use &&
-           bytes <= blocks->bytes_in_use_max &&
+    return stack == empty && bytes == blocks->bytes_in_use && bytes <= blocks->bytes_in_use_max &&
            blocks->superblocks_free == blocks->superblocks - blocks->fresh + empty &&
            blocks->promised_bytes <= blocks->promised_bytes_max;
 }

@@ -6,11 +6,13 @@
  * A superblock belongs to one class while any of its blocks is in use; when the last one comes
  * back, the superblock returns to a stack common to the classes. A block is taken from the
  * superblock of its class that was freed into last, in it the block freed last; only when no
- * superblock of the class has a free block is the top of the common stack opened. (No empty
- * superblock is kept back for its class: opening the one on top costs a few stores in metadata
- * that is still in the cache, no memory is cleared, and every class may have it.) One small
- * block can pin 64 KB: that is why partly used superblocks are always used up before an empty
- * one is opened.
+ * superblock of the class has a free block is the top of the common stack opened. One small block
+ * can pin 64 KB: that is why partly used superblocks are used up before an empty one is opened.
+ *
+ * Before all that stands one warm block of each class: the one given back last. A connection that
+ * takes and gives one block for each small message exchanges it with the warm one, and touches no
+ * list and opens no superblock. Warm blocks count as free; they go back to their superblocks
+ * before anybody is refused.
  *
  * Two guards stand before the memory, for the promise that an advertised window is:
  * - blocks_reserve() accounts promises before they are made, against a limit that may exceed
@@ -34,7 +36,7 @@
 
 enum {
     BLOCKS_SUPERBLOCK_BYTES = 65536,
-    BLOCKS_UNIT_BYTES = 4096,          /* the smallest block; a block's id counts these */
+    BLOCKS_UNIT_BYTES = 4096,         /* the smallest block; a block's id counts these */
     BLOCKS_SUPERBLOCKS_MAX = 1 << 24, /* 1 TB; ids stay below 2^28 */
 };
 
@@ -59,7 +61,7 @@ struct blocks_config {
 struct blocks_super {
     uint64_t order;      /* its free blocks as a stack of 4-bit numbers, the last freed lowest */
     uint32_t next, prev; /* in the list of its class; next also in the common stack */
-    uint16_t free_mask;  /* its free blocks as bits */
+    uint16_t free_mask;  /* its free blocks as bits; a warm block is not among them */
     uint8_t class;       /* enum blocks_class; BLOCKS_CLASSES in the common stack */
 };
 
@@ -69,11 +71,12 @@ struct blocks {
     uint8_t *arena; /* aligned to BLOCKS_UNIT_BYTES */
     struct blocks_super *supers;
     uint32_t superblocks, urgent_superblocks;
-    uint32_t fresh;                    /* superblocks from here on were never opened */
-    uint32_t free_first;               /* top of the common stack */
-    uint32_t partial[BLOCKS_CLASSES];  /* superblocks of a class with blocks both free and in use */
-    uint32_t superblocks_free;         /* empty ones: in the common stack or never opened */
-    uint32_t in_use[BLOCKS_CLASSES];   /* blocks */
+    uint32_t fresh;                   /* superblocks from here on were never opened */
+    uint32_t free_first;              /* top of the common stack */
+    uint32_t warm[BLOCKS_CLASSES];    /* the block given back last, or BLOCKS_NONE */
+    uint32_t partial[BLOCKS_CLASSES]; /* superblocks of a class with blocks both free and in use */
+    uint32_t superblocks_free;        /* empty ones: in the common stack or never opened */
+    uint32_t in_use[BLOCKS_CLASSES];  /* blocks */
     uint64_t bytes_in_use, bytes_in_use_max;
     uint64_t promised_bytes, promised_bytes_max; /* now, and the limit */
     uint64_t failures[BLOCKS_PRIORITIES];        /* takes refused */
@@ -88,13 +91,6 @@ size_t blocks_size(const struct blocks_config *config);
  * which are in use until both are forgotten; the handler outlives them. The config is copied. The
  * arena is not touched before it is taken. Bound: constant. */
 void blocks_init(struct blocks *blocks, const struct blocks_config *config, void *mem);
-
-/* Take a block: its id, or BLOCKS_NONE (counted, nothing changed) when this priority may have
- * none. Its bytes are whatever its last user left. Bound: constant. */
-uint32_t blocks_take(struct blocks *blocks, enum blocks_class class, enum blocks_priority priority);
-
-/* Give a block back that is in use; giving one twice is a failed assertion. Bound: constant. */
-void blocks_give(struct blocks *blocks, uint32_t id);
 
 static inline unsigned blocks_shift(enum blocks_class class)
 {
@@ -125,6 +121,51 @@ static inline enum blocks_class blocks_class_of(const struct blocks *blocks, uin
 static inline uint64_t blocks_free_bytes(const struct blocks *blocks)
 {
     return (uint64_t)blocks->superblocks * BLOCKS_SUPERBLOCK_BYTES - blocks->bytes_in_use;
+}
+
+/* The rest of blocks_take() and blocks_give(), for when the warm block is not the answer. */
+uint32_t blocks_take_cold(struct blocks *blocks, enum blocks_class class,
+                          enum blocks_priority priority);
+void blocks_give_cold(struct blocks *blocks, uint32_t id);
+
+/* Take a block: its id, or BLOCKS_NONE (counted, nothing changed) when this priority may have none.
+ * Its bytes are whatever its last user left. Bound: constant. */
+static inline uint32_t blocks_take(struct blocks *blocks, enum blocks_class class,
+                                   enum blocks_priority priority)
+{
+    CHECK(blocks->handler, class < BLOCKS_CLASSES);
+    uint32_t id = blocks->warm[class];
+    /* When the reserve has been broken into, the warm block may be part of it. */
+    bool free_for_all = blocks->superblocks_free >= blocks->urgent_superblocks;
+    if (id != BLOCKS_NONE && (free_for_all || priority == BLOCKS_URGENT)) {
+        blocks->warm[class] = BLOCKS_NONE;
+    } else {
+        id = blocks_take_cold(blocks, class, priority);
+        if (id == BLOCKS_NONE)
+            return BLOCKS_NONE;
+    }
+    blocks->in_use[class]++;
+    blocks->bytes_in_use += blocks_bytes(class);
+    if (blocks->bytes_in_use > blocks->bytes_in_use_max)
+        blocks->bytes_in_use_max = blocks->bytes_in_use;
+    return id;
+}
+
+/* Give a block back that is in use; giving one twice is a failed assertion. Bound: constant. */
+static inline void blocks_give(struct blocks *blocks, uint32_t id)
+{
+    enum blocks_class class = blocks_class_of(blocks, id);
+    CHECK(blocks->handler, class < BLOCKS_CLASSES);
+    unsigned block = (id & 15) >> (2 * (unsigned)class);
+    CHECK(blocks->handler, block << (2 * (unsigned)class) == (id & 15));
+    CHECK(blocks->handler, (blocks->supers[id >> 4].free_mask >> block & 1) == 0);
+    uint32_t warm = blocks->warm[class];
+    CHECK(blocks->handler, warm != id);
+    blocks->warm[class] = id;
+    blocks->in_use[class]--;
+    blocks->bytes_in_use -= blocks_bytes(class);
+    if (warm != BLOCKS_NONE)
+        blocks_give_cold(blocks, warm);
 }
 
 /* The bytes of whole blocks that a span of a stream can occupy, wherever in a block it begins:

@@ -17,8 +17,8 @@ size_t map_size(uint32_t entries_max)
 {
     if (entries_max == 0 || entries_max > MAP_ENTRIES_MAX)
         return 0;
-    return layout_size(layout_bytes(slots_for(entries_max), sizeof(struct map_slot),
-                                    _Alignof(struct map_slot)));
+    return layout_size(
+        layout_bytes(slots_for(entries_max), sizeof(struct map_slot), _Alignof(struct map_slot)));
 }
 
 void map_init(struct map *map, uint32_t entries_max, const struct weir_assert *handler, void *mem)

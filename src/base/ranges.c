@@ -11,8 +11,8 @@ size_t ranges_pool_size(uint32_t capacity)
 {
     if (capacity == 0 || capacity > CAPACITY_MAX)
         return 0;
-    return layout_size(layout_bytes(capacity, sizeof(struct ranges_node),
-                                    _Alignof(struct ranges_node)));
+    return layout_size(
+        layout_bytes(capacity, sizeof(struct ranges_node), _Alignof(struct ranges_node)));
 }
 
 void ranges_pool_init(struct ranges_pool *pool, uint32_t capacity,
@@ -53,8 +53,8 @@ static uint32_t node_take(struct ranges_pool *pool, struct range range)
         i = pool->fresh++;
     if (++pool->in_use > pool->in_use_max)
         pool->in_use_max = pool->in_use;
-    pool->nodes[i] = (struct ranges_node){
-        .range = range, .child = {RANGES_NONE, RANGES_NONE}, .height = 1};
+    pool->nodes[i] =
+        (struct ranges_node){.range = range, .child = {RANGES_NONE, RANGES_NONE}, .height = 1};
     return i;
 }
 
@@ -264,7 +264,8 @@ bool ranges_remove(struct ranges *set, struct ranges_pool *pool, struct range ra
         if (i == RANGES_NONE || pool->nodes[i].range.start >= range.end)
             return true;
         struct range old = pool->nodes[i].range;
-        bool keep_left = old.start < range.start, keep_right = old.end > range.end;
+        bool keep_left = old.start < range.start;
+        bool keep_right = old.end > range.end;
         if (keep_left && keep_right && !has_room(set, pool))
             return false;
         if (keep_left)
@@ -372,8 +373,7 @@ bool ranges_invariants(const struct ranges *set, const struct ranges_pool *pool)
         if (node->height != 1 + (left > right ? left : right) || left > right + 1 ||
             right > left + 1)
             return false;
-        if (node->range.start >= node->range.end ||
-            (count > 0 && node->range.start <= end_before))
+        if (node->range.start >= node->range.end || (count > 0 && node->range.start <= end_before))
             return false;
         end_before = node->range.end;
         bytes += node->range.end - node->range.start;

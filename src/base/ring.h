@@ -25,8 +25,8 @@ struct ring {
     struct blocks *blocks;
     uint64_t head; /* the oldest byte held: what ring_release() moved up to */
     uint64_t end;  /* past the highest byte opened for writing; equal to head when empty */
-    /* The table; or in ids[0] the index block with the table. Only entries of blocks from head's
-     * to end's have a meaning: an id, or BLOCKS_NONE for a hole. */
+    /* The table: an id, or BLOCKS_NONE for a hole and for what is not in the span. Or in ids[0] the
+     * index block with the table, of which only the entries from head's block to end's count. */
     uint32_t ids[RING_BLOCKS_INLINE];
     uint32_t held;       /* blocks of data */
     uint8_t class;       /* enum blocks_class of the data */
@@ -103,9 +103,19 @@ size_t ring_refs(const struct ring *ring, uint64_t offset, size_t len, struct we
 /* Copy [offset, offset + len), all of which was written, to `dst`. */
 void ring_read(const struct ring *ring, uint64_t offset, void *dst, size_t len);
 
+/* The rest of ring_release(), for when a block ends. */
+void ring_release_blocks(struct ring *ring, uint64_t up_to);
+
 /* Forget everything below `up_to` >= head and give back the blocks that lie wholly below it; at or
  * past the end, all of them. Bound: linear in the blocks passed. */
-void ring_release(struct ring *ring, uint64_t up_to);
+static inline void ring_release(struct ring *ring, uint64_t up_to)
+{
+    bool same_block = (up_to ^ ring->head) >> blocks_shift((enum blocks_class)ring->class) == 0;
+    if (same_block && up_to >= ring->head && up_to < ring->end)
+        ring->head = up_to;
+    else
+        ring_release_blocks(ring, up_to);
+}
 
 /* Does everything that the ring promises itself hold? For tests. Bound: linear in the blocks
  * of the span. */

@@ -6,7 +6,7 @@
 enum { DUE = WHEEL_LEVELS * WHEEL_SLOTS, CASCADE = DUE + 1 };
 
 /* Times in an order without a sign: adding 2^63 keeps it and wraps back. */
-#define BIAS (UINT64_C(1) << 63)
+#define BIAS     (UINT64_C(1) << 63)
 #define TICK_MAX (UINT64_MAX >> WHEEL_TICK_SHIFT)
 
 static uint64_t tick_before(weir_time time)

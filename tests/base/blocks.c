@@ -36,7 +36,8 @@ static uint8_t *setup(struct blocks *blocks, uint32_t superblocks, uint32_t urge
     return mem;
 }
 
-static uint32_t take(struct blocks *blocks, enum blocks_class class)
+/* Not inlined: the assertions leave by longjmp and want no inlined local beside them. */
+static __attribute__((noinline)) uint32_t take(struct blocks *blocks, enum blocks_class class)
 {
     return blocks_take(blocks, class, BLOCKS_NORMAL);
 }
@@ -44,7 +45,7 @@ static uint32_t take(struct blocks *blocks, enum blocks_class class)
 static void test_a_class_fills_the_arena_with_whole_blocks_and_then_fails(void **state)
 {
     (void)state;
-    for (enum blocks_class class = BLOCKS_4K; class < BLOCKS_CLASSES; class ++) {
+    for (enum blocks_class class = BLOCKS_4K; class < BLOCKS_CLASSES; class++) {
         struct blocks blocks;
         uint8_t *mem = setup(&blocks, 3, 0);
         uint32_t n = (uint32_t)(3 * 65536 / class_bytes[class]), ids[48];
@@ -72,7 +73,9 @@ static void test_a_class_fills_the_arena_with_whole_blocks_and_then_fails(void *
         assert_true(blocks_invariants(&blocks));
         assert_int_equal(blocks.bytes_in_use, 0);
         assert_int_equal(blocks.bytes_in_use_max, 3 * 65536);
-        assert_int_equal(blocks.superblocks_free, 3);
+        assert_int_equal(blocks_free_bytes(&blocks), 3 * 65536);
+        for (uint32_t i = 0; i < 3; i++) /* and every class may have it */
+            assert_int_not_equal(take(&blocks, BLOCKS_64K), BLOCKS_NONE);
         free(mem);
     }
 }
@@ -93,6 +96,8 @@ static void test_the_block_freed_last_comes_first(void **state)
     assert_int_equal(take(&blocks, BLOCKS_4K), ids[7]);
     blocks_give(&blocks, ids[5]);
     blocks_give(&blocks, ids[18]); /* the other superblock */
+    blocks_give(&blocks, ids[6]);
+    assert_int_equal(take(&blocks, BLOCKS_4K), ids[6]);
     assert_int_equal(take(&blocks, BLOCKS_4K), ids[18]);
     /* Whole superblocks too. */
     uint32_t a = take(&blocks, BLOCKS_64K), b = take(&blocks, BLOCKS_64K);
@@ -126,12 +131,14 @@ static void test_a_partly_used_superblock_is_used_up_before_an_empty_one(void **
     (void)state;
     struct blocks blocks;
     uint8_t *mem = setup(&blocks, 4, 0);
-    uint32_t keep = take(&blocks, BLOCKS_4K), full = take(&blocks, BLOCKS_64K);
-    blocks_give(&blocks, full); /* the memory freed last, but it is an empty superblock */
+    uint32_t keep = take(&blocks, BLOCKS_4K);
+    uint32_t full[2] = {take(&blocks, BLOCKS_64K), take(&blocks, BLOCKS_64K)};
+    blocks_give(&blocks, full[0]); /* the memory freed last, but these are empty superblocks */
+    blocks_give(&blocks, full[1]);
     for (unsigned i = 0; i < 15; i++)
         assert_int_equal(take(&blocks, BLOCKS_4K) >> 4, keep >> 4);
-    assert_int_equal(blocks.superblocks_free, 3);
-    assert_int_equal(take(&blocks, BLOCKS_4K) >> 4, full >> 4);
+    assert_int_equal(take(&blocks, BLOCKS_4K) >> 4, full[0] >> 4); /* full[1] is kept warm */
+    assert_int_equal(take(&blocks, BLOCKS_64K), full[1]);
     free(mem);
 }
 
@@ -161,6 +168,21 @@ static void test_the_last_superblocks_are_for_the_urgent(void **state)
     free(mem);
 }
 
+static void test_a_warm_block_of_the_reserve_is_for_the_urgent_too(void **state)
+{
+    (void)state;
+    struct blocks blocks;
+    uint8_t *mem = setup(&blocks, 2, 1);
+    assert_int_not_equal(take(&blocks, BLOCKS_64K), BLOCKS_NONE);
+    uint32_t id = blocks_take(&blocks, BLOCKS_4K, BLOCKS_URGENT);
+    assert_int_not_equal(id, BLOCKS_NONE);
+    blocks_give(&blocks, id);
+    assert_int_equal(take(&blocks, BLOCKS_4K), BLOCKS_NONE);
+    assert_int_not_equal(blocks_take(&blocks, BLOCKS_64K, BLOCKS_URGENT), BLOCKS_NONE);
+    assert_true(blocks_invariants(&blocks));
+    free(mem);
+}
+
 static void test_promises_are_refused_above_the_limit_only(void **state)
 {
     (void)state;
@@ -185,7 +207,7 @@ static void test_a_span_is_charged_the_blocks_it_can_touch(void **state)
     (void)state;
     /* Counted block by block over each place in a block where the span can begin. */
     static const uint64_t spans[] = {0, 1, 2, 3, 4095, 4096, 4097, 4098, 8193, 65535, 65536, 65537};
-    for (enum blocks_class class = BLOCKS_4K; class < BLOCKS_CLASSES; class ++)
+    for (enum blocks_class class = BLOCKS_4K; class < BLOCKS_CLASSES; class++)
         for (unsigned i = 0; i < sizeof spans / sizeof spans[0]; i++) {
             uint64_t size = class_bytes[class], worst = 0;
             for (uint64_t at = 0; at < size && spans[i] > 0; at++) {
@@ -209,7 +231,7 @@ static void test_contract_breaches_are_caught(void **state)
     expect_assert_failure(blocks_give(&blocks, 16)); /* in a superblock never opened */
     expect_assert_failure(blocks_give(&blocks, BLOCKS_NONE));
     expect_assert_failure(blocks_ptr(&blocks, 16));
-    expect_assert_failure(blocks_take(&blocks, BLOCKS_CLASSES, BLOCKS_NORMAL));
+    expect_assert_failure(take(&blocks, BLOCKS_CLASSES));
     blocks_give(&blocks, a);
     expect_assert_failure(blocks_give(&blocks, a));
     blocks_give(&blocks, b);
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(test_an_empty_superblock_serves_every_class),
         cmocka_unit_test(test_a_partly_used_superblock_is_used_up_before_an_empty_one),
         cmocka_unit_test(test_the_last_superblocks_are_for_the_urgent),
+        cmocka_unit_test(test_a_warm_block_of_the_reserve_is_for_the_urgent_too),
         cmocka_unit_test(test_promises_are_refused_above_the_limit_only),
         cmocka_unit_test(test_a_span_is_charged_the_blocks_it_can_touch),
         cmocka_unit_test(test_contract_breaches_are_caught),

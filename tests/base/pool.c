@@ -166,9 +166,9 @@ static void test_contract_breaches_are_caught(void **state)
     (void)state;
     struct fixture f = setup(2, 16, 8, 0);
     uint32_t index = take_and_give(&f.pool);
-    expect_assert_failure(pool_give(&f.pool, index));         /* twice */
-    expect_assert_failure(pool_give(&f.pool, 1));             /* never taken */
-    expect_assert_failure(pool_give(&f.pool, 2));             /* none of the pool */
+    expect_assert_failure(pool_give(&f.pool, index)); /* twice */
+    expect_assert_failure(pool_give(&f.pool, 1));     /* never taken */
+    expect_assert_failure(pool_give(&f.pool, 2));     /* none of the pool */
     expect_assert_failure(pool_give(&f.pool, POOL_NONE));
     expect_assert_failure(pool_handle_of(&f.pool, index));
     expect_assert_failure(pool_at(&f.pool, 2));
@@ -212,9 +212,9 @@ struct model {
 
 static void model_take(struct fixture *f, struct model *m)
 {
-    uint32_t expected = m->stacked > 0          ? m->stack[--m->stacked]
+    uint32_t expected = m->stacked > 0        ? m->stack[--m->stacked]
                         : m->fresh < CAPACITY ? m->fresh++
-                                                : POOL_NONE;
+                                              : POOL_NONE;
     assert_int_equal(pool_take(&f->pool), expected);
     if (expected == POOL_NONE)
         return;

@@ -231,9 +231,9 @@ static void test_an_expired_timer_may_cancel_move_and_arm_others(void **state)
     for (unsigned i = 0; i < 5; i++)
         wheel_arm(wheel, &n[i], 100 * TICK); /* all due in the same pop */
     assert_ptr_equal(pop(wheel, 100 * TICK), &n[0]);
-    wheel_cancel(wheel, &n[1]);               /* due and waiting */
-    wheel_arm(wheel, &n[2], 101 * TICK);      /* due, moved into the future */
-    wheel_arm(wheel, &n[0], 100 * TICK);      /* itself again, at once: after those waiting */
+    wheel_cancel(wheel, &n[1]);          /* due and waiting */
+    wheel_arm(wheel, &n[2], 101 * TICK); /* due, moved into the future */
+    wheel_arm(wheel, &n[0], 100 * TICK); /* itself again, at once: after those waiting */
     assert_ptr_equal(pop(wheel, 100 * TICK), &n[3]);
     assert_ptr_equal(pop(wheel, 100 * TICK), &n[4]);
     assert_ptr_equal(pop(wheel, 100 * TICK), &n[0]);

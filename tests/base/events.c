@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "core/events.h"
+#include "base/events.h"
 #include "weir/error.h"
 
 static void test_a_source_is_queued_once_and_collects_its_bits(void **state)

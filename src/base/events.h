@@ -2,8 +2,8 @@
  * The event queue of a stack: sources that have something to tell, in the order in which they first
  * had it. A source stands in it at most once and collects its bits there, so the queue has no size.
  * */
-#ifndef WEIR_CORE_EVENTS_H
-#define WEIR_CORE_EVENTS_H
+#ifndef WEIR_BASE_EVENTS_H
+#define WEIR_BASE_EVENTS_H
 
 #include "weir/event.h"
 

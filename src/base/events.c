@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/events.h"
+#include "base/events.h"
 
 #include "base/check.h"
 #include "weir/error.h"

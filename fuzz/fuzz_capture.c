@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Any bytes are read as a capture file. What was read is written again, and has to read the same. */
+ * Any bytes are read as a capture file. What was read is written again, and must read the same. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -22,7 +22,7 @@ extern "C" {
     X(neighbour_queue_packets_max, 3, 1, 16, "packets that wait for one neighbour")                \
     X(path_mtus_max, 1024, 8, 65536, "destinations with a path MTU of their own")                  \
     X(reassemblies_max, 64, 1, 1024, "datagrams being put together from fragments")                \
-    X(reassembly_fragments_max, 16, 2, 64, "fragments of one datagram; 64 KB at MTU 1500 is 45")   \
+    X(reassembly_fragments_max, 64, 2, 256, "fragments of one datagram; 64 KB at MTU 1500 is 45")  \
     X(reassembly_ip4_ms, 30000, 1000, 120000, "life of an incomplete IPv4 datagram")               \
     X(reassembly_ip6_ms, 60000, 1000, 120000, "life of an incomplete IPv6 datagram")               \
     X(replies_max, 64, 1, 4096, "stateless replies waiting to be sent")                            \

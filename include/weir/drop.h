@@ -25,6 +25,8 @@ extern "C" {
     X(ARP_OPERATION, "arp: unknown operation")                                                     \
     X(ARP_SENDER, "arp: impossible sender address")                                                \
     X(ARP_NOT_FOR_US, "arp: about another host")                                                   \
+    X(ARP_UNSOLICITED, "arp: an answer that nobody asked for")                                     \
+    X(ARP_CONFLICT, "arp: claims the address of another station or of ours")                       \
     /* IPv4 */                                                                                     \
     X(IP4_SHORT, "ip4: packet shorter than its header")                                            \
     X(IP4_VERSION, "ip4: version is not 4")                                                        \
@@ -53,6 +55,11 @@ extern "C" {
     X(IP6_PROTOCOL, "ip6: next header not supported")                                              \
     X(IP6_NO_NEXT, "ip6: no next header")                                                          \
     X(IP6_FRAGMENT, "ip6: fragment impossible or of an unusable datagram")                         \
+    /* fragments of both families */                                                               \
+    X(REASSEMBLY_DUPLICATE, "reassembly: fragment had arrived before")                             \
+    X(REASSEMBLY_OVERLAP, "reassembly: fragment overlaps another")                                 \
+    X(REASSEMBLY_LIMIT, "reassembly: more fragments than one datagram may have")                   \
+    X(REASSEMBLY_MEMORY, "reassembly: no packet memory left")                                      \
     /* ICMP and neighbour discovery */                                                             \
     X(ICMP_SHORT, "icmp: message cut short")                                                       \
     X(ICMP_CHECKSUM, "icmp: checksum wrong")                                                       \
@@ -63,11 +70,20 @@ extern "C" {
     X(ND_CODE, "nd: code is not 0")                                                                \
     X(ND_OPTION, "nd: malformed option")                                                           \
     X(ND_TARGET, "nd: impossible target or source address")                                        \
+    X(ND_FRAGMENT, "nd: fragmented")                                                               \
+    X(ND_MAC, "nd: impossible link-layer address")                                                 \
+    X(ND_NOT_FOR_US, "nd: about another host")                                                     \
+    X(ND_UNSOLICITED, "nd: about a neighbour that nobody asked for")                               \
+    X(ND_CONFLICT, "nd: claims the address of another station or of ours")                         \
+    X(ND_ROUTER, "nd: router discovery is off, or no business of a host")                          \
+    X(ND_REDIRECT, "nd: redirect refused")                                                         \
     /* UDP */                                                                                      \
     X(UDP_SHORT, "udp: datagram shorter than its header")                                          \
     X(UDP_LENGTH, "udp: length does not fit header or packet")                                     \
     X(UDP_CHECKSUM, "udp: checksum wrong or missing")                                              \
     X(UDP_PORT, "udp: nobody listens on the port")                                                 \
+    X(UDP_QUEUE, "udp: receive queue of the endpoint full")                                        \
+    X(UDP_MEMORY, "udp: no packet memory left")                                                    \
     /* TCP */                                                                                      \
     X(TCP_SHORT, "tcp: segment shorter than its header")                                           \
     X(TCP_DATA_OFFSET, "tcp: data offset out of range")                                            \

@@ -22,7 +22,9 @@ extern "C" {
     X(UNSUPPORTED, "not supported")                                                                \
     X(IO, "input or output failed")                                                                \
     X(FORMAT, "malformed data")                                                                    \
-    X(RANGE, "value out of range")
+    X(RANGE, "value out of range")                                                                 \
+    X(UNREACHABLE, "destination unreachable")                                                      \
+    X(REFUSED, "refused by the peer")
 
 enum weir_error {
     WEIR_OK = 0,

@@ -10,6 +10,7 @@
 #include "weir/event.h"
 #include "weir/iface.h"
 #include "weir/memwire.h"
+#include "weir/net.h"
 #include "weir/packet.h"
 #include "weir/stack.h"
 #include "weir/stats.h"

@@ -1,34 +1,56 @@
 /* SPDX-License-Identifier: MIT
- * The stack instance: the one conductor. Packets come in by weir_stack_input(), get one verdict
- * each and are counted under it; the interfaces and all tables lie in the memory that the caller
- * gave. */
-#include "weir/stack.h"
+ * The stack instance: the one conductor between the network and the transports. Packets come in by
+ * weir_stack_input(), get one verdict each and are counted under it; what there is to send waits for
+ * weir_stack_output(). */
+#include "core/stack.h"
 
-#include "base/check.h"
-#include "base/mem.h"
-#include "core/events.h"
-#include "core/verdict.h"
+#include "base/layout.h"
 
-enum { STACK_ALIGNMENT = 64 /* a cache line */ };
-
-struct iface {
-    struct weir_iface_config config;
-    struct weir_stats stats;
+enum {
+    STACK_ALIGNMENT = 64, /* a cache line */
+    KB = 1024
 };
 
-struct weir_stack {
-    struct weir_config config;
-    weir_time now; /* the latest time any call has brought */
-    struct event_queue events;
-    unsigned iface_count;
-    struct iface iface[]; /* config.interfaces_max of them */
-};
+static struct blocks_config blocks_config(const struct weir_config *config)
+{
+    uint64_t superblocks = (uint64_t)config->packet_memory_kb * KB / BLOCKS_SUPERBLOCK_BYTES;
+    uint64_t urgent = (uint64_t)config->packet_memory_reserve_kb * KB / BLOCKS_SUPERBLOCK_BYTES;
+    return (struct blocks_config){
+        .superblocks = (uint32_t)superblocks,
+        .urgent_superblocks = (uint32_t)urgent,
+        .promised_bytes_max = superblocks * BLOCKS_SUPERBLOCK_BYTES / 100 *
+                              config->packet_memory_overcommit_percent,
+    };
+}
 
 size_t weir_stack_size(const struct weir_config *config)
 {
     if (weir_config_check(config, NULL, 0) != WEIR_OK)
         return 0;
-    return sizeof(struct weir_stack) + config->interfaces_max * sizeof(struct iface);
+    struct blocks_config blocks = blocks_config(config);
+    size_t packets = blocks_size(&blocks);
+    return packets != 0 ? sizeof(struct weir_stack) + packets + net_size(config) : 0;
+}
+
+/* Key material as SipHash takes it: little-endian on every machine. */
+static uint64_t key_word(const uint8_t *p)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < 8; i++)
+        v |= (uint64_t)p[i] << 8 * i;
+    return v;
+}
+
+/* The key of everything in this stack: its whole secret and its seed. */
+static struct sip_key stack_key(const struct weir_config *config)
+{
+    struct sip_key first = {key_word(config->secret), key_word(config->secret + 8)};
+    uint8_t rest[24];
+    memcpy(rest, config->secret + 16, 16);
+    store64(rest + 16, config->seed);
+    uint64_t k0 = siphash24(&first, rest, sizeof rest);
+    rest[23] ^= 1;
+    return (struct sip_key){k0, siphash24(&first, rest, sizeof rest)};
 }
 
 weir_stack *weir_stack_init(void *mem, size_t size, const struct weir_config *config, weir_time now)
@@ -37,17 +59,26 @@ weir_stack *weir_stack_init(void *mem, size_t size, const struct weir_config *co
     if (mem == NULL || (uintptr_t)mem % STACK_ALIGNMENT != 0 || needed == 0 || size < needed)
         return NULL;
     weir_stack *stack = mem;
-    memset(stack, 0, needed);
+    uint8_t *at = (uint8_t *)mem + sizeof *stack;
+    memset(stack, 0, sizeof *stack);
     stack->config = *config;
     stack->now = now;
+    stack->ops = csum_best();
+    wheel_init(&stack->wheel, &stack->config.on_assert, now);
+    struct blocks_config blocks = blocks_config(config);
+    blocks.handler = &stack->config.on_assert;
+    blocks_init(&stack->blocks, &blocks, at);
+    at += blocks_size(&blocks);
+    struct sip_key key = stack_key(config);
+    net_init(&stack->net,
+             &(struct net_config){.config = &stack->config,
+                                  .handler = &stack->config.on_assert,
+                                  .wheel = &stack->wheel,
+                                  .blocks = &stack->blocks,
+                                  .ops = stack->ops,
+                                  .key = &key},
+             at);
     return stack;
-}
-
-/* Time as the stack knows it: it never goes back, whatever the caller's clock does. */
-static void observe_time(weir_stack *stack, weir_time now)
-{
-    if (now > stack->now)
-        stack->now = now;
 }
 
 static bool iface_config_valid(const struct weir_iface_config *config)
@@ -59,8 +90,9 @@ static bool iface_config_valid(const struct weir_iface_config *config)
     if (config->mtu_bytes < 68 || config->mtu_bytes > 65535 || config->segmented_bytes_max > 65535)
         return false;
     if (config->link == WEIR_LINK_ETHERNET) {
-        static const uint8_t zero[6];
-        return (config->mac[0] & 1) == 0 && memcmp(config->mac, zero, sizeof zero) != 0;
+        struct eth_addr mac;
+        memcpy(mac.b, config->mac, sizeof mac.b);
+        return eth_addr_is_station(mac);
     }
     return config->link == WEIR_LINK_IP;
 }
@@ -69,10 +101,27 @@ int weir_stack_add_iface(weir_stack *stack, const struct weir_iface_config *conf
 {
     if (!iface_config_valid(config))
         return WEIR_E_INVALID;
-    if (stack->iface_count == stack->config.interfaces_max)
+    if (stack->net.iface_count == stack->config.interfaces_max)
         return WEIR_E_EXHAUSTED;
-    stack->iface[stack->iface_count].config = *config;
-    return (int)stack->iface_count++;
+    net_add_iface(&stack->net, config, stack->now);
+    return (int)stack->net.iface_count - 1;
+}
+
+/* Every call that brings time begins here. Time never goes back, whatever the caller's clock does; what
+ * the last output referred to is given back. */
+static void begin(weir_stack *stack, weir_time now)
+{
+    if (now > stack->now)
+        stack->now = now;
+    net_begin(&stack->net);
+}
+
+/* Whoever waited for a neighbour that answered, or did not, goes on. */
+static void wake(weir_stack *stack)
+{
+    enum neighbour_answer verdict;
+    struct neighbour_waiter *waiter = net_woken(&stack->net, &verdict);
+    CHECK(&stack->config.on_assert, waiter == NULL); /* none but the network's own yet */
 }
 
 static void tap(const weir_stack *stack, const struct weir_tap_packet *packet)
@@ -81,17 +130,48 @@ static void tap(const weir_stack *stack, const struct weir_tap_packet *packet)
         stack->config.tap.fn(stack->config.tap.ctx, packet);
 }
 
-static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx *packet)
+/* Nobody listens: say so (RFC 1122 4.1.3.1), but for TCP, which says it itself. */
+static enum weir_drop to_transport(weir_stack *stack, struct net_in *in)
 {
-    struct iface *iface = &stack->iface[ifindex];
-    enum weir_drop drop = verdict(&iface->config, packet);
-    iface->stats.counter[WEIR_COUNTER_rx_packets]++;
-    iface->stats.counter[WEIR_COUNTER_rx_bytes] += packet->len;
-    iface->stats.counter[WEIR_COUNTER_rx_coalesced] += packet->segmentation != WEIR_SEGMENT_NONE;
+    struct net_rx *rx = &in->rx;
+    enum weir_drop drop = WEIR_DROP_ICMP_TYPE; /* an echo reply that nobody asked for */
+    if (rx->protocol == IP_PROTOCOL_TCP)
+        drop = WEIR_DROP_TCP_PORT;
+    if (rx->protocol == IP_PROTOCOL_UDP) {
+        uint8_t code = addr_is_ip4(rx->source) ? ICMP4_PORT_UNREACHABLE : ICMP6_PORT_UNREACHABLE;
+        struct net_answer answer = {.kind = ICMP_UNREACHABLE, .code = code};
+        net_answer(&stack->net, rx, &answer, stack->now);
+        drop = WEIR_DROP_UDP_PORT;
+    }
+    net_rx_done(&stack->net, rx);
+    return drop;
+}
+
+static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx *packet,
+                      struct net_in *in)
+{
+    struct weir_stats *stats = &stack->net.iface[ifindex].stats;
+    enum weir_drop drop = WEIR_DROP_NONE;
+    switch (net_input(&stack->net, ifindex, packet, stack->now, in)) {
+    case NET_DROPPED:
+        drop = in->drop;
+        break;
+    case NET_DELIVER:
+        drop = to_transport(stack, in);
+        break;
+    case NET_ERROR: /* about nothing that a transport has sent */
+        drop = WEIR_DROP_ICMP_QUOTE;
+        break;
+    case NET_DONE:
+        break;
+    }
+    stats->counter[WEIR_COUNTER_rx_packets]++;
+    stats->counter[WEIR_COUNTER_rx_bytes] += packet->len;
+    stats->counter[WEIR_COUNTER_rx_coalesced] += packet->segmentation != WEIR_SEGMENT_NONE;
     if (drop == WEIR_DROP_NONE)
-        iface->stats.counter[WEIR_COUNTER_rx_accepted]++;
+        stats->counter[WEIR_COUNTER_rx_accepted]++;
     else
-        iface->stats.drop[drop]++;
+        stats->drop[drop]++;
     tap(stack, &(struct weir_tap_packet){
                    .time = stack->now, .ifindex = ifindex, .drop = drop, .rx = packet});
 }
@@ -99,30 +179,48 @@ static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx 
 void weir_stack_input(weir_stack *stack, unsigned ifindex, const struct weir_rx *packets,
                       unsigned n, weir_time now)
 {
-    CHECK(&stack->config.on_assert, ifindex < stack->iface_count);
-    observe_time(stack, now);
+    CHECK(&stack->config.on_assert, ifindex < stack->net.iface_count);
+    struct net_in in; /* one for all, each packet sets what it uses */
+    begin(stack, now);
     for (unsigned i = 0; i < n; i++)
-        input_one(stack, ifindex, &packets[i]);
+        input_one(stack, ifindex, &packets[i], &in);
+    wake(stack);
 }
 
 unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *packets,
                            unsigned max, weir_time now)
 {
-    CHECK(&stack->config.on_assert, ifindex < stack->iface_count);
+    CHECK(&stack->config.on_assert, ifindex < stack->net.iface_count);
     CHECK(&stack->config.on_assert, packets != NULL || max == 0);
-    observe_time(stack, now);
-    return 0; /* no protocol of this stack has anything to send yet */
+    begin(stack, now);
+    unsigned n = net_output(&stack->net, ifindex, packets, max, stack->now);
+    struct weir_stats *stats = &stack->net.iface[ifindex].stats;
+    for (unsigned i = 0; i < n; i++) {
+        stats->counter[WEIR_COUNTER_tx_packets]++;
+        stats->counter[WEIR_COUNTER_tx_bytes] += packets[i].len;
+        stats->counter[WEIR_COUNTER_tx_segmented] += packets[i].segmentation != WEIR_SEGMENT_NONE;
+        tap(stack, &(struct weir_tap_packet){
+                       .time = stack->now, .ifindex = ifindex, .tx = &packets[i]});
+    }
+    return n;
 }
 
 void weir_stack_advance(weir_stack *stack, weir_time now)
 {
-    observe_time(stack, now);
+    begin(stack, now);
+    unsigned budget = stack->config.advance_steps_max;
+    struct wheel_node *node;
+    while ((node = wheel_pop(&stack->wheel, stack->now, &budget)) != NULL) {
+        struct net_timer *timer = (struct net_timer *)node; /* the node is its first member */
+        bool known = net_expire(&stack->net, timer, stack->now);
+        CHECK(&stack->config.on_assert, known);
+    }
+    wake(stack);
 }
 
 weir_time weir_stack_deadline(const weir_stack *stack)
 {
-    (void)stack;
-    return WEIR_TIME_NEVER; /* no protocol of this stack has a timer yet */
+    return wheel_deadline(&stack->wheel);
 }
 
 unsigned weir_stack_events(weir_stack *stack, struct weir_event *events, unsigned max)
@@ -141,11 +239,11 @@ static void stats_add(struct weir_stats *sum, const struct weir_stats *more)
 
 int weir_stack_stats(const weir_stack *stack, unsigned ifindex, struct weir_stats *stats)
 {
-    if (ifindex != WEIR_IFINDEX_ALL && ifindex >= stack->iface_count)
+    if (ifindex != WEIR_IFINDEX_ALL && ifindex >= stack->net.iface_count)
         return WEIR_E_NOT_FOUND;
     memset(stats, 0, sizeof *stats);
-    for (unsigned i = 0; i < stack->iface_count; i++)
+    for (unsigned i = 0; i < stack->net.iface_count; i++)
         if (ifindex == WEIR_IFINDEX_ALL || ifindex == i)
-            stats_add(stats, &stack->iface[i].stats);
+            stats_add(stats, &stack->net.iface[i].stats);
     return WEIR_OK;
 }

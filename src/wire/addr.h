@@ -201,6 +201,13 @@ static inline struct ip4_addr ip4_from_addr(struct weir_addr a)
     return (struct ip4_addr){{a.bytes[12], a.bytes[13], a.bytes[14], a.bytes[15]}};
 }
 
+/* Does it mean something on its own link only (RFC 3927, RFC 4291 2.4)? */
+static inline bool addr_is_link_scope(struct weir_addr a)
+{
+    return addr_is_ip4(a) ? ip4_is_link_local(ip4_from_addr(a))
+                          : ip6_is_link_local(ip6_from_addr(a));
+}
+
 static inline bool addr_eq(struct weir_addr a, struct weir_addr b)
 {
     return ip6_eq(ip6_from_addr(a), ip6_from_addr(b));

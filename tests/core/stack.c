@@ -297,7 +297,7 @@ static void test_a_fault_of_the_caller_reaches_the_handler_of_the_config(void **
         weir_stack_input(f.stack, 0, NULL, 0, 0); /* an interface that does not exist */
         fail();
     }
-    assert_string_equal(jump.expression, "ifindex < stack->iface_count");
+    assert_string_equal(jump.expression, "ifindex < stack->net.iface_count");
     free(f.mem);
 }
 

@@ -2,7 +2,7 @@
 # The front door; the build itself is Meson's. Every target installs, by name, the Debian packages it
 # lacks (as root or with sudo), and each has a list of its own.
 
-BUILD_PACKAGES := gcc libc6-dev binutils meson ninja-build pkg-config libpcap-dev
+BUILD_PACKAGES := gcc libc6-dev binutils meson ninja-build pkg-config libpcap-dev libjansson-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev
 DEMO_PACKAGES := $(BUILD_PACKAGES)
 BENCH_PACKAGES := $(BUILD_PACKAGES) valgrind

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What moves packets between a stack and the world: one small interface for TUN and TAP, packet sockets
- * and captures. Opened by tun.h, packet.h, pcapdev.h; run by loop.h. */
+ * What moves packets between a stack and the world: one small interface for TUN and TAP, packet
+ * sockets and captures. Opened by tun.h, packet.h, pcapdev.h; run by loop.h. */
 #ifndef WEIR_DRIVER_DEVICE_H
 #define WEIR_DRIVER_DEVICE_H
 
@@ -10,7 +10,8 @@
 #include "weir/types.h"
 
 enum {
-    DEVICE_BATCH = 64, /* packets of one call, each way; and the most that is kept for a full device */
+    /* Packets of one call, each way; and the most that is kept for a full device. */
+    DEVICE_BATCH = 64,
     DEVICE_NAME_SIZE = 64,
     DEVICE_ERROR_SIZE = 256
 };
@@ -55,23 +56,24 @@ struct device_stats {
 const char *device_counter_name(unsigned counter);
 const char *device_counter_text(unsigned counter);
 
-/* The interface ("weir0", "eth0", the same for all queues of one) or the file. Valid until it is closed. */
+/* The interface ("weir0", "eth0", the same for all queues of one) or the file. Valid until it is
+ * closed. */
 const char *device_name(const struct device *device);
 
 /* What to poll() for reading, and, while device_kept() is not 0, for writing; -1: nothing, ask
  * device_deadline(). */
 int device_fd(const struct device *device);
 
-/* When a device without a descriptor has its next packet; WEIR_TIME_NEVER: none will come, or the device
- * has a descriptor that says so. */
+/* When a device without a descriptor has its next packet; WEIR_TIME_NEVER: none will come, or the
+ * device has a descriptor that says so. */
 weir_time device_deadline(const struct device *device);
 
-/* The errno that ended the device (removed, closed under it, unreadable) and its one line of text; 0: it
- * works. An interface that is merely down works: what is sent is lost and counted. */
+/* The errno that ended the device (removed, closed under it, unreadable) and its one line of text;
+ * 0: it works. An interface that is merely down works: what is sent is lost and counted. */
 int device_failure(const struct device *device, struct device_error *why);
 
-/* What the interface is and does, for weir_stack_add_iface(). The MTU is the present one, so it may be
- * asked again when that may have changed. */
+/* What the interface is and does, for weir_stack_add_iface(). The MTU is the present one, so it may
+ * be asked again when that may have changed. */
 void device_iface(struct device *device, struct weir_iface_config *iface);
 
 /* Receive up to `max` packets (of which DEVICE_BATCH count) without waiting; answers how many.
@@ -80,14 +82,14 @@ void device_iface(struct device *device, struct weir_iface_config *iface);
 unsigned device_receive(struct device *device, struct weir_rx *packets, unsigned max,
                         weir_time now);
 
-/* How many packets device_send() takes now, after trying again to send what was kept: DEVICE_BATCH, or 0
- * when something is still kept or the device has failed. Ask before weir_stack_output(), whose packets
- * have nowhere else to go. Bound: DEVICE_BATCH frames written. */
+/* How many packets device_send() takes now, after trying again to send what was kept: DEVICE_BATCH,
+ * or 0 when something is still kept or the device has failed. Ask before weir_stack_output(), whose
+ * packets have nowhere else to go. Bound: DEVICE_BATCH frames written. */
 unsigned device_room(struct device *device);
 
-/* Send n packets without waiting, in order, behind any that are kept; answers how many were taken, which
- * is all of them up to device_room(). What the device has no room for is copied, kept and sent first. A
- * packet that is taken is counted as tx_packets, tx_lost or tx_refused in the end.
+/* Send n packets without waiting, in order, behind any that are kept; answers how many were taken,
+ * which is all of them up to device_room(). What the device has no room for is copied, kept and
+ * sent first. A packet that is taken is counted as tx_packets, tx_lost or tx_refused in the end.
  * Owner: the packets are borrowed for the call. */
 unsigned device_send(struct device *device, const struct weir_tx *packets, unsigned n,
                      weir_time now);

@@ -32,7 +32,8 @@ static inline void device_count(struct device *device, enum device_counter count
     device->stats.counter[counter] += n;
 }
 
-/* Fill *why with a line of text, to which the text of `number` is added unless it is 0; answers `error`. */
+/* Fill *why with a line of text, to which the text of `number` is added unless it is 0; answers
+ * `error`. */
 __attribute__((format(printf, 4, 5))) int device_error_set(struct device_error *why, int error,
                                                            int number, const char *format, ...);
 

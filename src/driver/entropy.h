@@ -6,8 +6,8 @@
 #include "weir/error.h"
 #include "weir/types.h"
 
-/* Fill `len` bytes at p; waits, at the first boot of a machine, until the kernel has enough of them.
- * Errors: WEIR_E_IO; the bytes are not to be used then. */
+/* Fill `len` bytes at p; waits, at the first boot of a machine, until the kernel has enough of
+ * them. Errors: WEIR_E_IO; the bytes are not to be used then. */
 int entropy_bytes(void *p, size_t len);
 
 #endif

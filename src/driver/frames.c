@@ -117,7 +117,8 @@ unsigned frames_receive(struct device *device, struct weir_rx *packets, unsigned
 {
     struct frames *f = (struct frames *)device;
     size_t vnet_len = f->config.vnet_len, size = (size_t)f->config.slots * FRAME_SLOT_BYTES;
-    /* The frame after its offload header; behind an Ethernet header IP begins on a multiple of four. */
+    /* The frame after its offload header; behind an Ethernet header IP begins on a multiple of
+     * four. */
     size_t lead = f->config.link == WEIR_LINK_ETHERNET ? 18 : 16;
     size_t room = vnet_len + FRAME_BYTES_MAX + 1;
     unsigned n = 0, reads = 0;
@@ -142,10 +143,8 @@ unsigned frames_receive(struct device *device, struct weir_rx *packets, unsigned
         if (vnet_len > 0)
             vnet_load(&header, start, f->config.vnet_big_endian);
         uint32_t frame_len = (uint32_t)((size_t)len - vnet_len);
-        packets[n] = (struct weir_rx){.head = frame,
-                                      .head_len = frame_len,
-                                      .len = frame_len,
-                                      .queue = f->config.queue};
+        packets[n] = (struct weir_rx){
+            .head = frame, .head_len = frame_len, .len = frame_len, .queue = f->config.queue};
         if (!frames_accept(f, &packets[n], frame, vnet_len > 0 ? &header : NULL))
             continue;
         at += align_up(lead + frame_len);
@@ -251,8 +250,8 @@ static enum frame_fate write_frame(struct frames *f, const struct iovec *part, u
 {
     enum frame_fate fate = FRAME_RETRY;
     while (fate == FRAME_RETRY)
-        fate = writev(f->base.fd, part, (int)count) >= 0 ? FRAME_SENT
-                                                         : frames_write_failed(f, errno);
+        fate =
+            writev(f->base.fd, part, (int)count) >= 0 ? FRAME_SENT : frames_write_failed(f, errno);
     return fate;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Frames through a descriptor that takes and gives one with each write() and read(), with or without an
- * offload header: what TUN, TAP and packet sockets have in common. */
+ * Frames through a descriptor that takes and gives one with each write() and read(), with or
+ * without an offload header: what TUN, TAP and packet sockets have in common. */
 #ifndef WEIR_DRIVER_FRAMES_H
 #define WEIR_DRIVER_FRAMES_H
 
@@ -12,8 +12,9 @@
 enum {
     FRAME_BYTES_MAX = WEIR_PACKET_BYTES_MAX,
     FRAME_PARTS = 2 + WEIR_FRAGS_MAX, /* offload header, headers, fragments */
-    /* Room for one frame and what stands before it, one byte more than may come, so that a longer one is
-     * known by filling it; an odd number of cache lines, so that slots do not fall on one another. */
+    /* Room for one frame and what stands before it, one byte more than may come, so that a longer
+     * one is known by filling it; an odd number of cache lines, so that slots do not fall on one
+     * another. */
     FRAME_SLOT_BYTES = 64 * 1027,
     FRAME_HEADROOM = 64
 };
@@ -30,7 +31,7 @@ struct frames_config {
     uint8_t mac[6];     /* of the stack */
     uint32_t mtu_bytes; /* when the interface cannot be asked */
     uint16_t queue;
-    uint32_t slots;     /* frames of FRAME_SLOT_BYTES that can be received at a time */
+    uint32_t slots; /* frames of FRAME_SLOT_BYTES that can be received at a time */
 };
 
 /* A frame that waits for room, with its offload header, in the outbox. */
@@ -42,8 +43,8 @@ struct frame_kept {
 struct frames {
     struct device base;
     struct frames_config config;
-    uint8_t *inbox;                /* config.slots x FRAME_SLOT_BYTES */
-    uint8_t *outbox;               /* DEVICE_BATCH x FRAME_SLOT_BYTES; touched only when needed */
+    uint8_t *inbox;  /* config.slots x FRAME_SLOT_BYTES */
+    uint8_t *outbox; /* DEVICE_BATCH x FRAME_SLOT_BYTES; touched only when needed */
     struct frame_kept kept[DEVICE_BATCH];
     unsigned kept_first, kept_count; /* kept[kept_first ... + kept_count) wait */
     uint32_t kept_bytes;             /* of the outbox in use */
@@ -93,12 +94,13 @@ void frames_count_sent(struct frames *f, uint32_t len, bool cut);
 /* Copy a prepared frame to the end of the outbox, which has room for DEVICE_BATCH of them. */
 void frames_keep(struct frames *f, const struct frame_out *frame);
 
-/* Complete *packet, whose head and lengths are set, from its offload header (NULL: it has none), and its
- * checksum in software when nobody else would. False: it is dropped, and counted. */
+/* Complete *packet, whose head and lengths are set, from its offload header (NULL: it has none),
+ * and its checksum in software when nobody else would. False: it is dropped, and counted. */
 bool frames_accept(struct frames *f, struct weir_rx *packet, uint8_t *frame,
                    const struct vnet *header);
 
-/* The errno of a read: true when there is merely nothing to read now; notices the end of the device. */
+/* The errno of a read: true when there is merely nothing to read now; notices the end of the
+ * device. */
 bool frames_read_failed(struct frames *f, int number);
 
 #endif

@@ -20,6 +20,7 @@ int loop_init(struct loop *loop, weir_stack *stack, void (*serve)(void *ctx, wei
     loop->stack = stack;
     loop->serve = serve;
     loop->serve_ctx = ctx;
+    loop->more_output = true; /* what the application did before */
     loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (loop->wake_fd < 0)
         return device_error_set(why, WEIR_E_IO, errno, "run loop");
@@ -82,7 +83,8 @@ static weir_time wait_until(const struct loop *loop, weir_time until)
     return until;
 }
 
-/* Wait; the descriptors' states are in poll[]: the eventfd, the ports, the watches. 0, or an errno. */
+/* Wait; the descriptors' states are in poll[]: the eventfd, the ports, the watches. 0, or an errno.
+ */
 static int wait_all(struct loop *loop, struct pollfd *polls, weir_time until)
 {
     unsigned n = 0;

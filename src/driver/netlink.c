@@ -103,8 +103,7 @@ int netlink_do(struct netlink_request *request)
 int netlink_hear_ip6_routes(void)
 {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-    struct sockaddr_nl own = {.nl_family = AF_NETLINK,
-                              .nl_groups = 1U << (RTNLGRP_IPV6_ROUTE - 1)};
+    struct sockaddr_nl own = {.nl_family = AF_NETLINK, .nl_groups = 1U << (RTNLGRP_IPV6_ROUTE - 1)};
     if (fd >= 0 && bind(fd, (struct sockaddr *)&own, sizeof own) < 0) {
         (void)close(fd);
         fd = -1;
@@ -122,7 +121,8 @@ static bool is_local_route(const uint8_t *p, size_t n, const uint8_t address[16]
         return false;
     memcpy(&header, p, sizeof header);
     memcpy(&route, p + NLMSG_HDRLEN, sizeof route);
-    if (header.nlmsg_type != RTM_NEWROUTE || route.rtm_type != RTN_LOCAL || route.rtm_dst_len != 128)
+    if (header.nlmsg_type != RTM_NEWROUTE || route.rtm_type != RTN_LOCAL ||
+        route.rtm_dst_len != 128)
         return false;
     struct rtattr attribute;
     while (n - at >= sizeof attribute) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Requests to the kernel's routing tables (rtnetlink), one at a time, each answered before the next. */
+ * Requests to the kernel's routing tables (rtnetlink), one at a time, each answered before the
+ * next. */
 #ifndef WEIR_DRIVER_NETLINK_H
 #define WEIR_DRIVER_NETLINK_H
 
@@ -23,20 +24,20 @@ void netlink_begin(struct netlink_request *request, unsigned type, unsigned flag
 void netlink_attribute(struct netlink_request *request, unsigned type, const void *data,
                        size_t len);
 
-/* Begin and end an attribute that holds attributes, or (header, len) a fixed header before them; answers
- * where it began. */
+/* Begin and end an attribute that holds attributes, or (header, len) a fixed header before them;
+ * answers where it began. */
 size_t netlink_nest(struct netlink_request *request, unsigned type, const void *header, size_t len);
 void netlink_nest_end(struct netlink_request *request, size_t at);
 
 /* Send it and wait for the kernel's word: 0, or an errno. */
 int netlink_do(struct netlink_request *request);
 
-/* A descriptor that hears of the kernel's IPv6 routes from now on; -1: not to be had. The caller closes
- * it. */
+/* A descriptor that hears of the kernel's IPv6 routes from now on; -1: not to be had. The caller
+ * closes it. */
 int netlink_hear_ip6_routes(void);
 
-/* Wait until one to a local address is made, at most `ms` milliseconds between two messages. Bound: 64
- * messages. */
+/* Wait until one to a local address is made, at most `ms` milliseconds between two messages. Bound:
+ * 64 messages. */
 void netlink_wait_local_ip6(int fd, const uint8_t address[16], int ms);
 
 #endif

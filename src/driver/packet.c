@@ -17,13 +17,14 @@
 #include "driver/frames.h"
 
 enum {
-    /* Since Linux 6.5, and newer than the headers that weir is built with. A kernel that has it also
-     * has UDP segmentation of packet sockets (6.2), which cannot be asked for by itself. */
+    /* Since Linux 6.5, and newer than the headers that weir is built with. A kernel that has it
+     * also has UDP segmentation of packet sockets (6.2), which cannot be asked for by itself. */
     OPTION_VNET_HDR_SZ = 24,
 
     VLAN_AT = 12, /* of the tag in a frame: behind the addresses */
     VLAN_BYTES = 4,
-    FRAME_AT = 18 + VLAN_BYTES, /* in a slot; with or without a tag IP begins on a multiple of two */
+    FRAME_AT =
+        18 + VLAN_BYTES, /* in a slot; with or without a tag IP begins on a multiple of two */
     SOCKET_BUFFER_BYTES = 4 << 20
 };
 
@@ -85,7 +86,8 @@ static struct tpacket_auxdata read_auxdata(struct msghdr *message)
     return aux;
 }
 
-/* Put the VLAN tag that the kernel took out of the frame back; answers where the frame begins now. */
+/* Put the VLAN tag that the kernel took out of the frame back; answers where the frame begins now.
+ */
 static uint8_t *insert_vlan(uint8_t *frame, const struct tpacket_auxdata *aux)
 {
     memmove(frame - VLAN_BYTES, frame, VLAN_AT);
@@ -215,7 +217,8 @@ static bool set_option(int fd, int option, int value)
 /* What the socket does, of what is wanted; sets up the offload header. */
 static uint32_t negotiate(int fd, uint32_t without, uint8_t *vnet_len)
 {
-    const uint32_t tx = WEIR_CAP_TX_CHECKSUM | WEIR_CAP_TX_TCP4 | WEIR_CAP_TX_TCP6 | WEIR_CAP_TX_UDP;
+    const uint32_t tx =
+        WEIR_CAP_TX_CHECKSUM | WEIR_CAP_TX_TCP4 | WEIR_CAP_TX_TCP6 | WEIR_CAP_TX_UDP;
     const uint32_t rx = WEIR_CAP_RX_CHECKSUM | WEIR_CAP_RX_COALESCE | WEIR_CAP_TRUSTED;
     uint32_t wanted = (uint32_t)WEIR_CAP_ALL & ~without;
     /* Even without any offload of ours the header is of use: only it says what the other end left

@@ -89,7 +89,8 @@ static void pcapdev_send(struct device *device, const struct weir_tx *packets, u
             device_count(device, DEVICE_COUNTER_tx_refused, 1);
             continue;
         }
-        if (p->record_fd >= 0 && capture_tx(&p->writer, 0, time > 0 ? time : 0, packet) != WEIR_OK) {
+        if (p->record_fd >= 0 &&
+            capture_tx(&p->writer, 0, time > 0 ? time : 0, packet) != WEIR_OK) {
             device_count(device, DEVICE_COUNTER_tx_lost, 1);
             device_fail(device, errno != 0 ? errno : EIO, "cannot record what is sent");
             continue;

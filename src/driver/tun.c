@@ -72,8 +72,9 @@ static int attach_error(struct device_error *why, const char *name, int number, 
     }
 }
 
-/* Ask the kernel for what it may leave undone in packets to us; answers the capabilities that remain.
- * All of it is set each time: an interface that persists remembers the last user's wishes. */
+/* Ask the kernel for what it may leave undone in packets to us; answers the capabilities that
+ * remain. All of it is set each time: an interface that persists remembers the last user's wishes.
+ */
 static uint32_t negotiate(int fd, uint32_t capabilities)
 {
     unsigned checksum = TUN_F_CSUM;
@@ -178,8 +179,8 @@ int tun_open(struct device **out, const struct tun_config *config, struct device
         .name = name,
         .capabilities = capabilities,
         .link = c.ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP,
-        .vnet_len = (capabilities & (WEIR_CAP_TX_CHECKSUM | WEIR_CAP_RX_CHECKSUM)) != 0 ? VNET_BYTES
-                                                                                        : 0,
+        .vnet_len =
+            (capabilities & (WEIR_CAP_TX_CHECKSUM | WEIR_CAP_RX_CHECKSUM)) != 0 ? VNET_BYTES : 0,
         .mtu_bytes = MTU_DEFAULT,
         .slots = TUN_SLOTS,
     };

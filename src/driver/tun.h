@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * TUN and TAP devices (/dev/net/tun): an interface of the kernel whose other end is this process. */
+ * TUN and TAP devices (/dev/net/tun): an interface of the kernel whose other end is this process.
+ */
 #ifndef WEIR_DRIVER_TUN_H
 #define WEIR_DRIVER_TUN_H
 
@@ -7,7 +8,8 @@
 
 enum { TUN_QUEUES_MAX = 64 };
 
-/* All zero: a TUN named weir0, weir1, ..., with one queue and all offloads, gone when it is closed. */
+/* All zero: a TUN named weir0, weir1, ..., with one queue and all offloads, gone when it is closed.
+ */
 struct tun_config {
     const char *name;   /* "tun0"; with one "%d" the kernel picks a number; NULL: "weir%d" */
     bool ethernet;      /* a TAP: Ethernet frames */
@@ -20,8 +22,9 @@ struct tun_config {
 
 /* Open config->queues devices into out[0 ...]; device_name() is the name that the kernel gave. The
  * interface exists then but is down and has no address (host.h), unless it was there before.
- * Errors, with *why, nothing open: WEIR_E_INVALID (name or queues impossible), WEIR_E_UNSUPPORTED (no
- * TUN here), WEIR_E_EXISTS (the name is in use), WEIR_E_IO (no right to do it, or other), WEIR_E_EXHAUSTED. */
+ * Errors, with *why, nothing open: WEIR_E_INVALID (name or queues impossible), WEIR_E_UNSUPPORTED
+ * (no TUN here), WEIR_E_EXISTS (the name is in use), WEIR_E_IO (no right to do it, or other),
+ * WEIR_E_EXHAUSTED. */
 int tun_open(struct device **out, const struct tun_config *config, struct device_error *why);
 
 #endif

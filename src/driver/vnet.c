@@ -11,10 +11,7 @@
 #include "wire/tcp.h"
 #include "wire/udp.h"
 
-enum {
-    TCP_CHECKSUM_AT = 16,
-    UDP_CHECKSUM_AT = 6
-};
+enum { TCP_CHECKSUM_AT = 16, UDP_CHECKSUM_AT = 6 };
 
 static uint16_t get16(const uint8_t *p, bool big_endian)
 {
@@ -106,7 +103,8 @@ bool vnet_find_transport(struct vnet_transport *out, const uint8_t *frame, size_
     return out->protocol == IP_PROTOCOL_UDP && left >= UDP_HEADER_LEN;
 }
 
-/* The segmentation that a gso_type names; WEIR_SEGMENT_NONE: it is none that weir lets a device do. */
+/* The segmentation that a gso_type names; WEIR_SEGMENT_NONE: it is none that weir lets a device do.
+ */
 static enum weir_segmentation segmentation_of(uint8_t gso_type)
 {
     switch (gso_type) {
@@ -181,7 +179,8 @@ enum weir_drop vnet_parse(struct weir_rx *packet, const struct vnet *header, enu
     return WEIR_DROP_DEVICE_OFFLOAD;
 }
 
-/* The request to cut; the checksum's place, already known to be good, is where the transport begins. */
+/* The request to cut; the checksum's place, already known to be good, is where the transport
+ * begins. */
 static bool segments_emit(struct vnet *out, const struct weir_tx *packet)
 {
     const uint8_t *headers = packet->headers + packet->header_start;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The header that TUN, TAP and packet sockets put before a frame to ask for, or to tell of, checksum and
- * segmentation offload: struct virtio_net_hdr (virtio 1.2, 5.1.6). Pure: bytes and numbers, no device.
- * A device may be hostile or wrong; nothing it says is believed that does not fit the frame
- * (ATK-DEV-08). */
+ * The header that TUN, TAP and packet sockets put before a frame to ask for, or to tell of,
+ * checksum and segmentation offload: struct virtio_net_hdr (virtio 1.2, 5.1.6). Pure: bytes and
+ * numbers, no device. A device may be hostile or wrong; nothing it says is believed that does not
+ * fit the frame (ATK-DEV-08). */
 #ifndef WEIR_DRIVER_VNET_H
 #define WEIR_DRIVER_VNET_H
 
@@ -11,8 +11,9 @@
 #include "weir/packet.h"
 
 enum {
-    VNET_BYTES = 10,     /* the legacy header, ... */
-    VNET_BYTES_MAX = 12, /* ... and the one with a count of buffers behind, which is always 0 or 1 */
+    VNET_BYTES = 10, /* the legacy header, ... */
+    VNET_BYTES_MAX =
+        12, /* ... and the one with a count of buffers behind, which is always 0 or 1 */
 
     VNET_NEEDS_CHECKSUM = 1, /* flags */
     VNET_CHECKSUM_VALID = 2,
@@ -32,21 +33,20 @@ struct vnet {
     uint16_t checksum_start, checksum_offset;
 };
 
-/* Bytes to numbers and back. `len` is VNET_BYTES or VNET_BYTES_MAX; the count of buffers is written as 0
- * and ignored. */
+/* Bytes to numbers and back. `len` is VNET_BYTES or VNET_BYTES_MAX; the count of buffers is written
+ * as 0 and ignored. */
 void vnet_load(struct vnet *out, const uint8_t *p, bool big_endian);
 void vnet_store(uint8_t *p, size_t len, const struct vnet *header, bool big_endian);
 
 /* Take what the header says of the frame in *packet, whose head holds all of it, into the packet's
- * checksum and segmentation fields. One segment is none: a "coalesced" frame that holds no more than
- * gso_size is handed on as a plain one.
- * Reasons: DEVICE_OFFLOAD, when the header contradicts itself or the frame; the packet's fields are zero
- * then. Bound: constant. */
+ * checksum and segmentation fields. One segment is none: a "coalesced" frame that holds no more
+ * than gso_size is handed on as a plain one. Reasons: DEVICE_OFFLOAD, when the header contradicts
+ * itself or the frame; the packet's fields are zero then. Bound: constant. */
 enum weir_drop vnet_parse(struct weir_rx *packet, const struct vnet *header, enum weir_link link);
 
-/* Say what the packet asks for. False, and *out zero, when the request does not fit the packet: checksum
- * field outside it, segments of 0 bytes, segments without checksums, a transport header that does not
- * stand in the packet's own headers. Bound: constant. */
+/* Say what the packet asks for. False, and *out zero, when the request does not fit the packet:
+ * checksum field outside it, segments of 0 bytes, segments without checksums, a transport header
+ * that does not stand in the packet's own headers. Bound: constant. */
 bool vnet_emit(struct vnet *out, const struct weir_tx *packet);
 
 /* Where the transport header of a whole, contiguous packet stands, and the checksum field in it. */

@@ -513,9 +513,7 @@ static bool local_holds(const struct addresses *t, uint32_t index)
         if (addr_eq(address->addr, local->addr))
             own = index_of(t, address);
     }
-    uint8_t tail = local->addr.bytes[15];
-    return local->ifaces == ifaces && local->own == own && (ifaces != 0 || own != POOL_NONE) &&
-           (t->tails[tail / 64] >> (tail % 64) & 1) != 0;
+    return local->ifaces == ifaces && local->own == own && (ifaces != 0 || own != POOL_NONE);
 }
 
 bool addresses_invariants(const struct addresses *t)
@@ -523,6 +521,10 @@ bool addresses_invariants(const struct addresses *t)
     if (!pool_invariants(&t->pool) || !pool_invariants(&t->locals) || !map_invariants(&t->map))
         return false;
     if (t->map.count != t->locals.in_use || t->locals.in_use < t->pool.in_use)
+        return false;
+    struct addresses tails = {.map = t->map, .locals = t->locals};
+    tails_rebuild(&tails);
+    if (memcmp(tails.tails, t->tails, sizeof t->tails) != 0)
         return false;
     for (uint32_t i = 0; i < t->locals.fresh; i++)
         if (pool_in_use(&t->locals, i) && !local_holds(t, i))

@@ -59,7 +59,6 @@ void dad_conflict(struct dad *d, struct address *address)
 {
     CHECK(d->handler, address->state == ADDRESS_TENTATIVE);
     d->duplicates++;
-    address->dad.due = false;
     address_set_state(d->addresses, address, ADDRESS_DUPLICATED);
 }
 

@@ -367,10 +367,9 @@ static enum weir_drop examine(const struct reassemblies *t, const struct reassem
     }
     if ((at > 0 && span[at - 1].end > p->offset) || (at < r->spans && span[at].start < p->end))
         return WEIR_DROP_REASSEMBLY_OVERLAP;
-    /* An end that is not the end: another last fragment, or something behind the last. */
-    if (r->end != 0 && (!p->more || p->end > r->end))
-        return drop_of(p);
-    if (!p->more && at < r->spans)
+    /* An end that is not the end: something behind the last fragment, or a last one before others.
+     */
+    if ((r->end != 0 && p->end > r->end) || (!p->more && at < r->spans))
         return drop_of(p);
     if (r->spans == t->config.fragments_max)
         return WEIR_DROP_REASSEMBLY_LIMIT;

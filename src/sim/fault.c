@@ -332,7 +332,8 @@ static bool order_is_good(const uint8_t *order, uint32_t count)
 
 static bool fault_is_good(const struct sim_fault *f)
 {
-    return f->action <= SIM_FAULT_HOLD && f->delay >= 0 && f->hold.after >= 0 &&
+    return f->action <= SIM_FAULT_HOLD && f->delay >= 0 && f->delay <= SIM_DELAY_MAX &&
+           f->hold.after >= 0 && f->hold.after <= SIM_DELAY_MAX &&
            f->chance.numerator <= f->chance.denominator &&
            (f->action != SIM_FAULT_REWRITE || f->rewrite != NULL) &&
            (f->hold.order == NULL || order_is_good(f->hold.order, f->hold.held));

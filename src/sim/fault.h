@@ -91,7 +91,7 @@ struct sim_fault {
 
 /* Append a rule (copied) to a direction; returns its number, from 0, the same for ever.
  * Errors: WEIR_E_EXHAUSTED (SIM_FAULT_RULES_MAX, no memory), WEIR_E_INVALID (a rewrite without
- * function, an order that is none, a negative time). */
+ * function, an order that is none, a time below 0 or above 1000 days). */
 int sim_fault_add(struct sim_link *link, enum sim_dir dir, const struct sim_fault *fault);
 
 /* End a rule: it matches no more, what it holds is released in order. Its counters stay. */

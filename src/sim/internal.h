@@ -95,6 +95,9 @@ void sim_packets_free(struct sim_packets *list);
 
 /* ---- links ---- */
 
+/* The longest of every delay that can be set: sums of them stay within weir_time. */
+#define SIM_DELAY_MAX (INT64_C(1000) * 86400 * WEIR_NS_PER_S)
+
 /* Random streams of a direction, one for each kind of choice. */
 enum sim_stream {
     SIM_STREAM_LOSS,

@@ -6,7 +6,6 @@
 
 #include "sim/internal.h"
 
-#define SIM_DELAY_MAX (INT64_C(1000) * 86400 * WEIR_NS_PER_S)
 #define SIM_RATE_BPS_MAX (UINT64_C(1000) * 1000 * 1000 * 1000 * 1000)
 
 enum {
@@ -366,7 +365,7 @@ static void dir_enter(struct sim_packet *packet, struct text *note)
     }
     for (struct sim_packet *copy; (copy = sim_packets_pop(&copies)) != NULL;) {
         dir->stats.duplicated++;
-        sim_dir_admit(copy, note);
+        sim_dir_admit(copy, NULL); /* the note is about the packet itself */
     }
     sim_fault_passed(dir);
 }

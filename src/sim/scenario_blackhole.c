@@ -24,7 +24,8 @@ static const char *const mode_names[] = {"answered", "silent", "filtered"};
 struct path {
     enum mode mode;
     bool v6;
-    char name[16], client_name[24], server_name[24], router_name[24], filter_name[24];
+    unsigned number;
+    char name[16];
     struct actor *client, *server;
     struct middlebox *router, *filter;
     struct ping *ping;
@@ -82,17 +83,17 @@ static void path_nodes(struct path *path, struct sim *sim)
                                      .router4 = build_addr("198.51.100.1"),
                                      .router6 = build_addr("2001:db8:ffff::1")};
     struct icmp_filter_config filter = {.what = ICMP_FILTER_ERRORS};
+    char name[4][16];
+    static const char *const kinds[4] = {"client", "server", "router", "filter"};
+    for (unsigned i = 0; i < 4; i++)
+        snprintf(name[i], sizeof name[i], "%s%u", kinds[i], path->number);
     snprintf(path->name, sizeof path->name, "%s%d", mode_names[path->mode], path->v6 ? 6 : 4);
-    snprintf(path->client_name, sizeof path->client_name, "client-%s", path->name);
-    snprintf(path->server_name, sizeof path->server_name, "server-%s", path->name);
-    snprintf(path->router_name, sizeof path->router_name, "router-%s", path->name);
-    snprintf(path->filter_name, sizeof path->filter_name, "filter-%s", path->name);
-    path->client = actor_add(sim, path->client_name, &client);
-    path->server = actor_add(sim, path->server_name, &server);
-    path->router = middlebox_add_path_mtu(sim, path->router_name, &router);
+    path->client = actor_add(sim, name[0], &client);
+    path->server = actor_add(sim, name[1], &server);
+    path->router = middlebox_add_path_mtu(sim, name[2], &router);
     CHECK(NULL, path->client != NULL && path->server != NULL && path->router != NULL);
     if (path->mode == FILTERED) {
-        path->filter = middlebox_add_icmp_filter(sim, path->filter_name, &filter);
+        path->filter = middlebox_add_icmp_filter(sim, name[3], &filter);
         CHECK(NULL, path->filter != NULL);
     }
 }
@@ -105,21 +106,21 @@ static void path_links(struct path *path, struct scenario_run *run, struct sim *
     struct sim_node *inner = middlebox_node(path->router);
     if (path->filter != NULL) {
         inner = middlebox_node(path->filter);
-        snprintf(name, sizeof name, "mid-%s", path->name);
+        snprintf(name, sizeof name, "%s-mid", path->name);
         link.a = inner;
         link.port_a = MIDDLEBOX_OUTSIDE;
         link.b = middlebox_node(path->router);
         link.port_b = MIDDLEBOX_INSIDE;
         scenario_link(run, sim, &link);
     }
-    snprintf(name, sizeof name, "lan-%s", path->name);
+    snprintf(name, sizeof name, "%s-lan", path->name);
     link.a = actor_node(path->client);
     link.port_a = 0;
     link.b = inner;
     link.port_b = MIDDLEBOX_INSIDE;
     link.capture = SIM_CAPTURE_A;
     scenario_link(run, sim, &link);
-    snprintf(name, sizeof name, "wan-%s", path->name);
+    snprintf(name, sizeof name, "%s-wan", path->name);
     link.a = middlebox_node(path->router);
     link.port_a = MIDDLEBOX_OUTSIDE;
     link.b = actor_node(path->server);
@@ -189,6 +190,7 @@ static void blackhole_run(struct scenario_run *run)
     struct path paths[PATHS] = {0};
     struct sim *sim = scenario_begin(run);
     for (unsigned i = 0; i < PATHS; i++) {
+        paths[i].number = i + 1;
         paths[i].mode = (enum mode)(i / 2);
         paths[i].v6 = i % 2 == 1;
         path_nodes(&paths[i], sim);

@@ -24,7 +24,9 @@ static void report_client(struct scenario_run *run, struct actor_stats client,
     scenario_check(run, s.sent == COUNT, "%d requests are sent", COUNT);
     scenario_check(run, s.received > COUNT / 2 && s.received < COUNT,
                    "most are answered, but not all");
-    /* A packet damaged in a way that keeps its checksum right may still be one for somebody else. */
+    scenario_check(run, s.replies == s.received + s.duplicates + s.damaged + s.unexpected,
+                   "every reply is the first, a duplicate, damaged, or to no request");
+    /* Damage that keeps the checksum right may make it a packet for somebody else. */
     scenario_check(run, client.received >= s.replies + client.unsound,
                    "what arrives is a reply or fails its checksum");
     scenario_check(run, s.rtt_min >= 40 * WEIR_NS_PER_MS, "no reply is faster than the path");

@@ -35,6 +35,7 @@ struct flow {
     uint64_t lost, marked;
     uint32_t delay_us[PACKETS_MAX]; /* one way, of the packets that arrived */
     uint32_t delays;
+    uint32_t in_time; /* packets that arrived while the sender was sending */
 };
 
 /* Send as much as the window allows. */
@@ -69,6 +70,7 @@ static void receiver_listen(void *ctx, struct actor *actor, const struct actor_p
     if (flow->delays < PACKETS_MAX)
         flow->delay_us[flow->delays++] =
             (uint32_t)((packet->now - (weir_time)load64(payload + 4)) / WEIR_NS_PER_US);
+    flow->in_time += packet->now <= SENDING_TIME;
     struct build_udp ack = {.ip = build_path(p, true),
                             .source_port = flow->port,
                             .destination_port = flow->port,
@@ -168,15 +170,17 @@ static int compare_u32(const void *a, const void *b)
 }
 
 /* The delay that so many per cent of the packets do not exceed. */
-static uint32_t percentile(const struct flow *flow, unsigned percent)
+static weir_time percentile(const struct flow *flow, unsigned percent)
 {
-    return flow->delays == 0 ? 0 : flow->delay_us[(uint64_t)(flow->delays - 1) * percent / 100];
+    if (flow->delays == 0)
+        return 0;
+    return flow->delay_us[(uint64_t)(flow->delays - 1) * percent / 100] * WEIR_NS_PER_US;
 }
 
 /* What the flow got of the link while it was sending, in per cent. */
 static unsigned utilization(const struct flow *flow)
 {
-    uint64_t bits = (uint64_t)flow->delays * PACKET * 8;
+    uint64_t bits = (uint64_t)flow->in_time * PACKET * 8;
     return (unsigned)(bits * 100 / (RATE_BPS * (uint64_t)(SENDING_TIME / WEIR_NS_PER_S)));
 }
 
@@ -184,10 +188,10 @@ static void flow_report(struct flow *flow, struct scenario_run *run)
 {
     qsort(flow->delay_us, flow->delays, sizeof flow->delay_us[0], compare_u32);
     scenario_section(run, flow->name);
-    scenario_figure(run, "delay one way, least", percentile(flow, 0), "us");
-    scenario_figure(run, "delay one way, median", percentile(flow, 50), "us");
-    scenario_figure(run, "delay one way, 99 of 100", percentile(flow, 99), "us");
-    scenario_figure(run, "delay one way, most", percentile(flow, 100), "us");
+    scenario_figure(run, "delay one way, least", percentile(flow, 0), "ns");
+    scenario_figure(run, "delay one way, median", percentile(flow, 50), "ns");
+    scenario_figure(run, "delay one way, 99 of 100", percentile(flow, 99), "ns");
+    scenario_figure(run, "delay one way, most", percentile(flow, 100), "ns");
     scenario_figure(run, "lost", (int64_t)flow->lost, "packets");
     scenario_figure(run, "marked", (int64_t)flow->marked, "packets");
     scenario_figure(run, "use of the bottleneck", utilization(flow), "%");
@@ -210,7 +214,7 @@ static void queue_run(struct scenario_run *run)
     }
     const struct flow *tail = &flow[0], *codel = &flow[1], *red = &flow[2];
     scenario_section(run, "comparison");
-    scenario_check(run, percentile(tail, 100) >= 160000,
+    scenario_check(run, percentile(tail, 100) >= 160 * WEIR_NS_PER_MS,
                    "drop-tail lets the queue grow to its end, 160 ms");
     scenario_check(run, percentile(codel, 50) * 3 < percentile(tail, 50),
                    "CoDel's median delay is less than a third of it");

@@ -55,7 +55,8 @@ void craft(struct weir_tx *tx, const struct flow *flow, const struct speech *spe
 {
     bool udp = flow->protocol == IP_PROTOCOL_UDP;
     size_t payload_len = speech->part[0].len + speech->part[1].len;
-    size_t header_len = udp ? UDP_HEADER_LEN : TCP_HEADER_BYTES, transport = header_len + payload_len;
+    size_t header_len = udp ? UDP_HEADER_LEN : TCP_HEADER_BYTES,
+           transport = header_len + payload_len;
     memset(tx, 0, sizeof *tx);
     tx->header_start = 2;
     uint8_t *p = tx->headers + 2;
@@ -95,9 +96,7 @@ void craft(struct weir_tx *tx, const struct flow *flow, const struct speech *spe
     }
     if (speech->segment_size != 0) {
         bool ip4 = addr_is_ip4(flow->source);
-        tx->segmentation = udp   ? WEIR_SEGMENT_UDP
-                           : ip4 ? WEIR_SEGMENT_TCP4
-                                 : WEIR_SEGMENT_TCP6;
+        tx->segmentation = udp ? WEIR_SEGMENT_UDP : ip4 ? WEIR_SEGMENT_TCP4 : WEIR_SEGMENT_TCP6;
         tx->segment_size = speech->segment_size;
         tx->segment_count =
             (uint16_t)((payload_len + speech->segment_size - 1) / speech->segment_size);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Frames through a descriptor, which here is a pair of local sockets: they keep message boundaries, cut
- * what is too long and answer EAGAIN when full, as TUN does. */
+ * Frames through a descriptor, which here is a pair of local sockets: they keep message boundaries,
+ * cut what is too long and answer EAGAIN when full, as TUN does. */
 #include "driver/frames.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -72,8 +73,9 @@ static void test_a_packet_is_gathered_into_one_frame(void **state)
     uint8_t payload[3000], got[4000];
     craft_pattern(payload, sizeof payload, 1);
     struct weir_tx tx;
-    craft(&tx, &flow,
-          &(struct speech){.part = {{payload, 1100}, {payload + 1100, 1900}}, .segment_size = 1000});
+    craft(
+        &tx, &flow,
+        &(struct speech){.part = {{payload, 1100}, {payload + 1100, 1900}}, .segment_size = 1000});
     assert_int_equal(device_room(pair.device), DEVICE_BATCH);
     assert_int_equal(device_send(pair.device, &tx, 1, 0), 1);
     assert_int_equal(read(pair.peer, got, sizeof got), VNET_BYTES + 28 + 3000);
@@ -143,6 +145,58 @@ static void test_what_a_full_device_refuses_is_kept_and_sent_first(void **state)
     assert_int_equal(count(pair.device, DEVICE_COUNTER_tx_packets), sent);
     assert_int_equal(count(pair.device, DEVICE_COUNTER_tx_lost), 0);
     assert_true(count(pair.device, DEVICE_COUNTER_tx_kept) > 0);
+    close_pair(&pair);
+}
+
+enum { RACE_PACKETS = 20000 };
+
+/* Empties the device's other end as fast as it can; answers the first number out of order, if any.
+ */
+static void *read_in_order(void *ctx)
+{
+    int fd = *(int *)ctx;
+    static unsigned wrong;
+    wrong = RACE_PACKETS;
+    for (unsigned next = 0; next < RACE_PACKETS; next++) {
+        unsigned number = 0;
+        struct pollfd readable = {.fd = fd, .events = POLLIN};
+        if (poll(&readable, 1, 5000) != 1 || read(fd, &number, sizeof number) != sizeof number ||
+            number != next) {
+            wrong = next;
+            break;
+        }
+    }
+    return &wrong;
+}
+
+static void test_order_is_kept_while_the_device_makes_room(void **state)
+{
+    (void)state;
+    struct pair pair = open_pair(WEIR_CAP_TX_GATHER, 0, 4096);
+    static struct weir_tx tx[DEVICE_BATCH];
+    pthread_t thread;
+    void *wrong;
+    assert_int_equal(pthread_create(&thread, NULL, read_in_order, &pair.peer), 0);
+    for (unsigned sent = 0; sent < RACE_PACKETS;) {
+        unsigned n = 0;
+        struct pollfd writable = {.fd = device_fd(pair.device), .events = POLLOUT};
+        for (; n < DEVICE_BATCH && sent + n < RACE_PACKETS; n++) {
+            unsigned number = sent + n;
+            tx[n] = (struct weir_tx){.len = sizeof number, .header_len = sizeof number};
+            memcpy(tx[n].headers, &number, sizeof number);
+        }
+        n = device_send(pair.device, tx, n, 0);
+        sent += n;
+        if (n == 0 && poll(&writable, 1, 5000) != 1)
+            break;
+    }
+    while (device_room(pair.device) == 0 && device_failure(pair.device, NULL) == 0) {
+        struct pollfd writable = {.fd = device_fd(pair.device), .events = POLLOUT};
+        if (poll(&writable, 1, 5000) != 1)
+            break;
+    }
+    assert_int_equal(pthread_join(thread, &wrong), 0);
+    assert_int_equal(*(unsigned *)wrong, RACE_PACKETS);
     close_pair(&pair);
 }
 
@@ -338,6 +392,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_packet_is_gathered_into_one_frame),
         cmocka_unit_test(test_what_a_full_device_refuses_is_kept_and_sent_first),
+        cmocka_unit_test(test_order_is_kept_while_the_device_makes_room),
         cmocka_unit_test(test_a_full_batch_of_the_largest_packets_can_be_kept),
         cmocka_unit_test(test_ATK_DEV_08_hostile_headers_are_dropped_and_counted_once),
         cmocka_unit_test(test_ATK_DEV_12_the_longest_frame_passes_and_a_longer_one_is_dropped),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * The run loop, with a stack of this test's own behind the public calls, and devices that are pairs of local
- * sockets. Time is the machine's, so nothing here says how long a thing takes, only in what order. */
+ * The run loop, with a stack of this test's own behind the public calls, and devices that are pairs
+ * of local sockets. Time is the machine's, so nothing here says how long a thing takes, only in
+ * what order. */
 #include "driver/loop.h"
 
 #include <poll.h>
@@ -21,7 +22,8 @@
 
 enum { QUEUE_MAX = 1000, IFACES = 2 };
 
-/* Sends what is queued, queues what it received when it echoes, and asks to be called at `deadline`. */
+/* Sends what is queued, queues what it received when it echoes, and asks to be called at
+ * `deadline`. */
 struct weir_stack {
     bool echo;
     weir_time deadline, last;
@@ -64,8 +66,8 @@ unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *
     stack->outputs++;
     for (; n < max && stack->sent[ifindex] < stack->queued[ifindex]; n++) {
         unsigned at = stack->sent[ifindex]++;
-        packets[n] = (struct weir_tx){
-            .len = stack->len[ifindex][at], .header_len = stack->len[ifindex][at]};
+        packets[n] =
+            (struct weir_tx){.len = stack->len[ifindex][at], .header_len = stack->len[ifindex][at]};
         memcpy(packets[n].headers, stack->bytes[ifindex][at], stack->len[ifindex][at]);
     }
     return n;
@@ -105,6 +107,12 @@ static void serve(void *ctx, weir_time now)
         loop_stop(&f.loop);
 }
 
+static void turn(weir_time until)
+{
+    if (loop_turn(&f.loop, until, &f.why) != WEIR_OK)
+        fail_msg("%s", f.why.text);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -117,10 +125,14 @@ static int set_up(void **state)
         (void)setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
         struct frames_config config = {
             .fd = fd[0], .name = i == 0 ? "pair0" : "pair1", .link = WEIR_LINK_IP, .slots = 2};
-        assert_int_equal(frames_open(&f.device[i], sizeof(struct frames), &config, &f.why), WEIR_OK);
+        assert_int_equal(frames_open(&f.device[i], sizeof(struct frames), &config, &f.why),
+                         WEIR_OK);
         assert_int_equal(loop_add_device(&f.loop, f.device[i], i), WEIR_OK);
         f.peer[i] = fd[1];
     }
+    turn(WEIR_TIME_NEVER); /* the first one never waits */
+    assert_int_equal(f.serves, 1);
+    f.serves = 0;
     return 0;
 }
 
@@ -133,12 +145,6 @@ static int tear_down(void **state)
         close(f.peer[i]);
     }
     return 0;
-}
-
-static void turn(weir_time until)
-{
-    if (loop_turn(&f.loop, until, &f.why) != WEIR_OK)
-        fail_msg("%s", f.why.text);
 }
 
 static void test_a_request_is_answered_in_one_turn(void **state)
@@ -223,6 +229,7 @@ static void test_a_full_device_is_waited_for_and_nothing_is_lost(void **state)
         enqueue(&f.stack, 0, (uint8_t *)&i, sizeof i);
     struct loop_watch watch = {f.peer[0], POLLIN, read_peer, &f.got};
     assert_int_equal(loop_add_watch(&f.loop, &watch), WEIR_OK);
+    loop_wake(&f.loop);
     assert_int_equal(loop_run(&f.loop, &f.why), WEIR_OK);
     assert_int_equal(f.got, QUEUE_MAX);
     struct device_stats stats;

@@ -300,9 +300,9 @@ void check_udp_echo(struct device *device, const struct flow *flow, bool offload
         craft_pattern(payload, lens[i], i);
         struct weir_tx tx;
         craft(&tx, flow,
-              &(struct speech){.part = {{payload, lens[i] / 3},
-                                        {payload + lens[i] / 3, lens[i] - lens[i] / 3}},
-                               .checksum_wanted = offload});
+              &(struct speech){
+                  .part = {{payload, lens[i] / 3}, {payload + lens[i] / 3, lens[i] - lens[i] / 3}},
+                  .checksum_wanted = offload});
         send_all(device, &tx, 1);
         assert_int_equal(netns_receive(fd, got, sizeof got), lens[i]);
         assert_memory_equal(got, payload, lens[i]);
@@ -356,8 +356,7 @@ void check_tcp_coalesced(struct device *device, const struct flow *flow)
         assert_true(seen.sum_partial);
         if (rx->segmentation != WEIR_SEGMENT_NONE) {
             coalesced++;
-            assert_int_equal(rx->segmentation,
-                             mss == 536 ? WEIR_SEGMENT_TCP4 : WEIR_SEGMENT_TCP6);
+            assert_int_equal(rx->segmentation, mss == 536 ? WEIR_SEGMENT_TCP4 : WEIR_SEGMENT_TCP6);
             assert_int_equal(rx->segment_size, mss);
             assert_int_equal(rx->segment_count, (seen.payload_len + mss - 1U) / mss);
         }
@@ -366,7 +365,8 @@ void check_tcp_coalesced(struct device *device, const struct flow *flow)
     assert_true(coalesced > 0);
     assert_true(counter_of(device, DEVICE_COUNTER_rx_coalesced) >= coalesced);
     craft(&tx, &udp,
-          &(struct speech){.seq = ours, .ack = theirs, .flags = TCP_RST | TCP_ACK, .checksum_wanted = true});
+          &(struct speech){
+              .seq = ours, .ack = theirs, .flags = TCP_RST | TCP_ACK, .checksum_wanted = true});
     send_all(device, &tx, 1);
     close(fd);
 }
@@ -423,8 +423,7 @@ void check_cut(struct device *from, struct device *to, const struct flow *flow,
     send_all(from, &tx, 1);
     while (got < len) {
         struct seen seen;
-        const struct weir_rx *rx =
-            ear_next(&ear, &seen, flow->protocol, flow->destination_port);
+        const struct weir_rx *rx = ear_next(&ear, &seen, flow->protocol, flow->destination_port);
         size_t expected = len - got < segment_size || segment_size == 0 ? len - got : segment_size;
         assert_int_equal(rx->segmentation, WEIR_SEGMENT_NONE);
         assert_true(seen.sum_good);

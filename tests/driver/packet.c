@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Packet sockets on a veth pair, in a network namespace of this program's own: k is the kernel's end with
- * its addresses, w is ours and has none. */
+ * Packet sockets on a veth pair, in a network namespace of this program's own: k is the kernel's
+ * end with its addresses, w is ours and has none. */
 #include "driver/packet.h"
 
 #include <errno.h>
@@ -46,8 +46,8 @@ static struct device *open_on(const char *ifname, uint32_t without)
 {
     struct device *device;
     struct device_error why;
-    if (open_error_of(&device, &(struct packet_config){.ifname = ifname, .without = without}, &why) !=
-        WEIR_OK)
+    if (open_error_of(&device, &(struct packet_config){.ifname = ifname, .without = without},
+                      &why) != WEIR_OK)
         fail_msg("%s", why.text);
     return device;
 }
@@ -116,8 +116,8 @@ static void test_the_interface_states_what_was_negotiated(void **state)
     netns_delete("k");
 }
 
-/* The kernel of the sending end does the cutting when the interface may not pass it on: what the other
- * end's observer sees is on the wire. */
+/* The kernel of the sending end does the cutting when the interface may not pass it on: what the
+ * other end's observer sees is on the wire. */
 static void test_packets_are_cut_and_summed_by_the_kernel(void **state)
 {
     (void)state;
@@ -350,8 +350,9 @@ static void test_errors_are_one_clear_line(void **state)
     assert_int_equal(open_error_of(&device, &(struct packet_config){.ifname = "lo"}, &why),
                      WEIR_E_UNSUPPORTED);
     assert_string_equal(why.text, "lo: is no Ethernet interface");
-    assert_int_equal(open_error_of(&device, &(struct packet_config){.ifname = "sixteen-letters."}, &why),
-                     WEIR_E_INVALID);
+    assert_int_equal(
+        open_error_of(&device, &(struct packet_config){.ifname = "sixteen-letters."}, &why),
+        WEIR_E_INVALID);
     assert_int_equal(open_error_of(&device, &(struct packet_config){0}, &why), WEIR_E_INVALID);
     assert_null(device);
     int status;

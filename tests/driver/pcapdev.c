@@ -82,15 +82,20 @@ static uint64_t count(struct device *device, enum device_counter counter)
 static void test_packets_arrive_at_their_times(void **state)
 {
     (void)state;
-    static const struct record records[] = {
-        {0, 60, 60}, {5, 61, 61}, {5, 62, 62}, {1000, 63, 63}, {900, 64, 64}, {2000, 65, 65}};
+    static const struct record records[] = {{0, 60, 60},    {5, 61, 61},   {5, 62, 62},
+                                            {1000, 63, 63}, {900, 64, 64}, {2000, 65, 65}};
     static const struct {
         weir_time now;
         unsigned n;
         weir_time next;
-    } steps[] = {{99, 0, 100},    {100, 1, 105},  {104, 0, 105}, {106, 2, 1100},
-                 {1099, 0, 1100}, {1100, 2, 2100}, /* what was recorded late comes in its place */
-                 {5000, 1, WEIR_TIME_NEVER},       {6000, 0, WEIR_TIME_NEVER}};
+    } steps[] = {{99, 0, 100},
+                 {100, 1, 105},
+                 {104, 0, 105},
+                 {106, 2, 1100},
+                 {1099, 0, 1100},
+                 {1100, 2, 2100}, /* what was recorded late comes in its place */
+                 {5000, 1, WEIR_TIME_NEVER},
+                 {6000, 0, WEIR_TIME_NEVER}};
     write_capture(records, 6, CAPTURE_LINK_ETHERNET);
     struct device *device = open_device(&(struct pcapdev_config){.replay = in_path, .start = 100});
     struct weir_rx rx[DEVICE_BATCH];
@@ -120,7 +125,8 @@ static void test_at_once_does_not_wait_and_keeps_to_batches(void **state)
     for (unsigned i = 0; i < 200; i++)
         records[i] = (struct record){i * WEIR_NS_PER_S, 1 + i, 1 + i};
     write_capture(records, 200, CAPTURE_LINK_RAW);
-    struct device *device = open_device(&(struct pcapdev_config){.replay = in_path, .at_once = true});
+    struct device *device =
+        open_device(&(struct pcapdev_config){.replay = in_path, .at_once = true});
     struct weir_rx rx[DEVICE_BATCH];
     unsigned got = 0;
     for (unsigned n; (n = device_receive(device, rx, 50, 0)) > 0; got += n) {
@@ -153,7 +159,8 @@ static void test_what_cannot_be_a_packet_is_counted(void **state)
 {
     (void)state;
     static const struct record records[] = {
-        {0, 100, 99}, {0, WEIR_PACKET_BYTES_MAX + 1, WEIR_PACKET_BYTES_MAX + 1},
+        {0, 100, 99},
+        {0, WEIR_PACKET_BYTES_MAX + 1, WEIR_PACKET_BYTES_MAX + 1},
         {0, WEIR_PACKET_BYTES_MAX, WEIR_PACKET_BYTES_MAX}};
     write_capture(records, 3, CAPTURE_LINK_ETHERNET);
     struct device *device = open_device(&(struct pcapdev_config){.replay = in_path});
@@ -171,8 +178,8 @@ static void test_what_is_sent_is_recorded_with_its_time(void **state)
     (void)state;
     static const struct record records[] = {{0, 60, 60}};
     write_capture(records, 1, CAPTURE_LINK_RAW);
-    struct device *device = open_device(
-        &(struct pcapdev_config){.replay = in_path, .record = out_path, .start = 1000});
+    struct device *device =
+        open_device(&(struct pcapdev_config){.replay = in_path, .record = out_path, .start = 1000});
     struct flow flow = {.source = craft_addr("10.0.0.1"),
                         .destination = craft_addr("10.0.0.2"),
                         .protocol = IP_PROTOCOL_UDP};

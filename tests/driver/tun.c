@@ -91,8 +91,8 @@ static void test_capabilities_are_those_asked_for(void **state)
         {0, WEIR_CAP_ALL},
         {WEIR_CAP_ALL, WEIR_CAP_TX_GATHER},
         {WEIR_CAP_RX_COALESCE, WEIR_CAP_ALL & ~WEIR_CAP_RX_COALESCE},
-        {WEIR_CAP_TX_CHECKSUM, WEIR_CAP_TX_GATHER | WEIR_CAP_RX_CHECKSUM | WEIR_CAP_RX_COALESCE |
-                                   WEIR_CAP_TRUSTED},
+        {WEIR_CAP_TX_CHECKSUM,
+         WEIR_CAP_TX_GATHER | WEIR_CAP_RX_CHECKSUM | WEIR_CAP_RX_COALESCE | WEIR_CAP_TRUSTED},
         {WEIR_CAP_TRUSTED, WEIR_CAP_TX_GATHER | WEIR_CAP_TX_CHECKSUM | WEIR_CAP_TX_TCP4 |
                                WEIR_CAP_TX_TCP6 | WEIR_CAP_TX_UDP},
     };
@@ -104,8 +104,8 @@ static void test_capabilities_are_those_asked_for(void **state)
     }
 }
 
-/* One TUN sends, the kernel forwards to another, whose user takes no offloads: so the kernel cuts and sums,
- * as hardware would. */
+/* One TUN sends, the kernel forwards to another, whose user takes no offloads: so the kernel cuts
+ * and sums, as hardware would. */
 static void test_packets_are_cut_and_summed_by_the_kernel(void **state)
 {
     (void)state;
@@ -373,8 +373,8 @@ static void test_point_to_point_reaches_the_peer(void **state)
     for (unsigned i = 0; i < 2; i++) {
         struct weir_addr own = craft_addr(i == 0 ? "192.0.2.1" : "2001:db8::1");
         struct weir_addr peer = craft_addr(i == 0 ? "198.51.100.7" : "2001:db8:5::7");
-        assert_int_equal(
-            host_add_address(device_name(device), own, i == 0 ? 32 : 128, &peer, &why), WEIR_OK);
+        assert_int_equal(host_add_address(device_name(device), own, i == 0 ? 32 : 128, &peer, &why),
+                         WEIR_OK);
         int fd = netns_socket(SOCK_DGRAM, own, 4000);
         netns_send_to(fd, "x", 1, peer, 4001);
         ear_next(&ear, &seen, IP_PROTOCOL_UDP, 4001);

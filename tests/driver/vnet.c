@@ -26,7 +26,8 @@ static struct flow flow_of(bool ip4, uint8_t protocol, bool ethernet)
     };
 }
 
-/* A frame of `payload` bytes in one piece of exactly its size, so that a sanitizer sees an overrun. */
+/* A frame of `payload` bytes in one piece of exactly its size, so that a sanitizer sees an overrun.
+ */
 static struct weir_rx frame_of(const struct flow *flow, size_t payload, struct weir_tx *tx)
 {
     static uint8_t bytes[65536];
@@ -47,7 +48,8 @@ static void test_the_bytes_are_those_of_the_virtio_specification(void **state)
 {
     (void)state;
     /* virtio 1.2, 5.1.6: flags, gso_type, le16 hdr_len, gso_size, csum_start, csum_offset. */
-    static const uint8_t little[VNET_BYTES_MAX] = {1, 0x81, 0x36, 0, 0xb4, 5, 0x22, 0, 0x10, 0, 0, 0};
+    static const uint8_t little[VNET_BYTES_MAX] = {1,    0x81, 0x36, 0, 0xb4, 5,
+                                                   0x22, 0,    0x10, 0, 0,    0};
     static const uint8_t big[VNET_BYTES_MAX] = {1, 0x81, 0, 0x36, 5, 0xb4, 0, 0x22, 0, 0x10, 0, 0};
     struct vnet header;
     uint8_t out[VNET_BYTES_MAX + 1];
@@ -82,9 +84,7 @@ static void test_a_request_reads_back_as_what_was_asked(void **state)
         assert_true(vnet_emit(&header, &tx));
         size_t transport = (ethernet ? 14U : 0U) + (ip4 ? 20U : 40U);
         assert_int_equal(header.flags, VNET_NEEDS_CHECKSUM);
-        assert_int_equal(header.gso_type, udp   ? VNET_GSO_UDP
-                                          : ip4 ? VNET_GSO_TCP4
-                                                : VNET_GSO_TCP6);
+        assert_int_equal(header.gso_type, udp ? VNET_GSO_UDP : ip4 ? VNET_GSO_TCP4 : VNET_GSO_TCP6);
         assert_int_equal(header.header_len, transport + (udp ? 8U : 20U));
         assert_int_equal(header.gso_size, 1000);
         assert_int_equal(header.checksum_start, transport);
@@ -108,10 +108,10 @@ static void test_segments_are_counted_at_their_edges(void **state)
         size_t payload;
         unsigned segmentation, count;
     } cases[] = {
-        {0, WEIR_SEGMENT_NONE, 0},       {1, WEIR_SEGMENT_NONE, 0},
-        {999, WEIR_SEGMENT_NONE, 0},     {1000, WEIR_SEGMENT_NONE, 0}, /* one segment is none */
-        {1001, WEIR_SEGMENT_TCP4, 2},    {2000, WEIR_SEGMENT_TCP4, 2},
-        {2001, WEIR_SEGMENT_TCP4, 3},    {65495, WEIR_SEGMENT_TCP4, 66},
+        {0, WEIR_SEGMENT_NONE, 0},    {1, WEIR_SEGMENT_NONE, 0},
+        {999, WEIR_SEGMENT_NONE, 0},  {1000, WEIR_SEGMENT_NONE, 0}, /* one segment is none */
+        {1001, WEIR_SEGMENT_TCP4, 2}, {2000, WEIR_SEGMENT_TCP4, 2},
+        {2001, WEIR_SEGMENT_TCP4, 3}, {65495, WEIR_SEGMENT_TCP4, 66},
     };
     struct flow flow = flow_of(true, IP_PROTOCOL_TCP, false);
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -173,7 +173,8 @@ static void test_the_word_on_checksums_is_passed_on(void **state)
     frame_free(&rx);
 }
 
-/* One wrong thing each; the frame is a TCP packet over IPv4, 40 bytes of headers and 3000 of payload. */
+/* One wrong thing each; the frame is a TCP packet over IPv4, 40 bytes of headers and 3000 of
+ * payload. */
 static void test_ATK_DEV_08_a_hostile_offload_header_is_refused(void **state)
 {
     (void)state;
@@ -182,7 +183,8 @@ static void test_ATK_DEV_08_a_hostile_offload_header_is_refused(void **state)
         struct vnet header;
     } cases[] = {
         {"checksum start past the end", {.flags = 1, .checksum_start = 3040}},
-        {"checksum field half outside", {.flags = 1, .checksum_start = 20, .checksum_offset = 3019}},
+        {"checksum field half outside",
+         {.flags = 1, .checksum_start = 20, .checksum_offset = 3019}},
         {"checksum start far out", {.flags = 1, .checksum_start = 0xffff}},
         {"sum of both beyond 16 bits",
          {.flags = 1, .checksum_start = 0xffff, .checksum_offset = 0xffff}},
@@ -217,7 +219,8 @@ static void test_ATK_DEV_08_a_hostile_offload_header_is_refused(void **state)
     frame_free(&rx);
 }
 
-/* Coalesced frames cut at every length, and with a broken data offset: nothing is read past the end. */
+/* Coalesced frames cut at every length, and with a broken data offset: nothing is read past the
+ * end. */
 static void test_ATK_DEV_08_a_cut_frame_is_no_coalesced_one(void **state)
 {
     (void)state;
@@ -235,9 +238,8 @@ static void test_ATK_DEV_08_a_cut_frame_is_no_coalesced_one(void **state)
             assert_non_null(frame);
             memcpy(frame + 1, whole.head, len);
             struct weir_rx rx = {.head = frame + 1, .head_len = len, .len = len};
-            assert_int_equal(
-                vnet_parse(&rx, &header, ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP),
-                WEIR_DROP_DEVICE_OFFLOAD);
+            assert_int_equal(vnet_parse(&rx, &header, ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP),
+                             WEIR_DROP_DEVICE_OFFLOAD);
             free(frame);
         }
         frame_free(&whole);
@@ -273,9 +275,9 @@ static void test_ATK_DEV_08_random_headers_are_accepted_only_when_they_fit(void 
     unsigned accepted = 0, coalesced = 0;
     for (unsigned i = 0; i < 20000; i++) {
         bool ethernet = rng_below(&rng, 2) != 0;
-        struct flow flow = flow_of(rng_below(&rng, 2) != 0,
-                                   rng_below(&rng, 2) != 0 ? IP_PROTOCOL_UDP : IP_PROTOCOL_TCP,
-                                   ethernet);
+        struct flow flow =
+            flow_of(rng_below(&rng, 2) != 0,
+                    rng_below(&rng, 2) != 0 ? IP_PROTOCOL_UDP : IP_PROTOCOL_TCP, ethernet);
         struct weir_rx rx = frame_of(&flow, (size_t)rng_below(&rng, 200), &tx);
         struct vnet header;
         vnet_emit(&header, &tx);
@@ -297,7 +299,8 @@ static void test_ATK_DEV_08_random_headers_are_accepted_only_when_they_fit(void 
                 coalesced++;
                 size_t payload = (size_t)rx.segment_size * (rx.segment_count - 1U);
                 assert_true(rx.segment_size > 0 && rx.segment_count > 1);
-                assert_true(payload < tx.frag[0].len && tx.frag[0].len <= payload + rx.segment_size);
+                assert_true(payload < tx.frag[0].len &&
+                            tx.frag[0].len <= payload + rx.segment_size);
             }
         }
         frame_free(&rx);

@@ -441,7 +441,7 @@ static void test_ATK_ND_05_routers_and_prefixes_live_as_long_as_they_say(void **
     assert_int_equal(input(w, &ra), WEIR_DROP_NONE);
     expect_change(w, false, true, bare, 64);
     expect_change(w, true, true, host6(PEER), 0);
-    world_pass(w, INT64_C(1000000000) * S);
+    world_pass(w, INT64_C(5000000000) * S);
     expect_change(w, true, false, host6(PEER), 0);
     expect_no_change(w);
     ra.m.prefix[0].valid_s = 0;

@@ -729,7 +729,7 @@ static void random_history(uint64_t seed)
 static void test_random_histories_agree_with_the_model(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 6; seed++)
+    for (uint64_t seed = 1; seed <= 20; seed++)
         random_history(seed);
 }
 

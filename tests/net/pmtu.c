@@ -307,18 +307,21 @@ static void test_ATK_ICM_09_a_full_table_forgets_at_random_and_stays_bounded(voi
     teardown(&other);
 }
 
-static void test_what_has_run_out_makes_room_at_no_loss(void **state)
+static void test_what_has_run_out_makes_room_first(void **state)
 {
     (void)state;
-    struct fixture f = setup(8);
-    for (uint32_t i = 0; i < 8; i++)
-        assert_true(report(&f, host(i), 1400, 0));
-    for (uint32_t i = 8; i < 100; i++) {
-        assert_true(report(&f, host(i), 1300, 11 * minute));
-        assert_int_equal(mtu(&f, host(i), 11 * minute), 1300);
-    }
-    assert_true(f.t.evicted < 92);
-    assert_true(f.t.evicted >= 92 - 8);
+    enum { N = 256 };
+    struct fixture f = setup(N);
+    for (uint32_t i = 0; i < N; i++)
+        assert_true(report(&f, host(i), 1400, i % 2 == 0 ? 0 : 5 * minute));
+    for (uint32_t i = 0; i < N / 4; i++)
+        assert_true(report(&f, host(N + i), 1300, 11 * minute));
+    /* Of two at random the one that has run out: a quarter to two fifths of the time both are
+     * alive. Of one at random, half to three fifths of the time it would be: 35. */
+    assert_in_range(f.t.evicted, 8, 28);
+    for (uint32_t i = 0; i < N / 4; i++)
+        report(&f, host(2 * N + i), 1300, 30 * minute); /* now all of the first have run out */
+    assert_in_range(f.t.evicted, 8, 28);
     teardown(&f);
 }
 
@@ -364,7 +367,7 @@ int main(void)
         cmocka_unit_test(test_a_report_without_mtu_steps_down_plateau_by_plateau),
         cmocka_unit_test(test_ATK_ICM_17_the_estimate_rises_once_in_ten_minutes_at_most),
         cmocka_unit_test(test_ATK_ICM_09_a_full_table_forgets_at_random_and_stays_bounded),
-        cmocka_unit_test(test_what_has_run_out_makes_room_at_no_loss),
+        cmocka_unit_test(test_what_has_run_out_makes_room_first),
         cmocka_unit_test(test_answers_agree_with_a_naive_table),
     };
     return cmocka_run_group_tests_name("pmtu", tests, NULL, NULL);

@@ -35,11 +35,12 @@ static struct weir_addr host(uint32_t n, uint8_t last)
         (struct ip4_addr){{(uint8_t)(11 + (n >> 16)), (uint8_t)(n >> 8), (uint8_t)n, last}});
 }
 
-/* How many of `tries` at one instant from ever new prefixes get through. */
+/* How many of `tries` at one instant from ever new prefixes get through; the tries end with the
+ * budget, for no more can. */
 static unsigned burst(struct ratelimit *t, unsigned tries, weir_time now, uint32_t *fresh)
 {
     unsigned allowed = 0;
-    for (unsigned i = 0; i < tries; i++)
+    for (unsigned i = 0; i < tries && (now >= t->window_end || t->left > 0); i++)
         allowed += ratelimit_allow(t, host((*fresh)++, 1), now);
     return allowed;
 }
@@ -78,9 +79,9 @@ static void test_no_second_sees_more_than_the_limit(void **state)
         weir_time now = 0;
         uint32_t fresh = 0;
         while (n < EVENTS && now < 60 * WEIR_NS_PER_S) {
-            /* Bursts and pauses, so that windows begin anywhere. */
-            now += rng_below(&rng, 50) == 0 ? (weir_time)rng_below(&rng, WEIR_NS_PER_S)
-                                            : (weir_time)rng_below(&rng, WEIR_NS_PER_MS);
+            /* A steady trickle and bursts, so that budgets end early and late in their windows. */
+            if (rng_below(&rng, rates[r]) == 0 || fresh % 512 < 256)
+                now += (weir_time)rng_below(&rng, (uint64_t)(4 * WEIR_NS_PER_S) / rates[r]);
             if (!ratelimit_allow(&t, host(fresh++, 1), now))
                 continue;
             granted[n++] = now;

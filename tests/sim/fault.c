@@ -520,6 +520,8 @@ static void test_rules_that_cannot_be_are_refused(void **state)
         {.action = SIM_FAULT_HOLD + 1},
         {.action = SIM_FAULT_REWRITE},
         {.action = SIM_FAULT_DELAY, .delay = -1},
+        {.action = SIM_FAULT_DELAY, .delay = WEIR_TIME_NEVER},
+        {.action = SIM_FAULT_HOLD, .hold = {.after = WEIR_TIME_NEVER}},
         {.chance = {2, 1}},
         {.action = SIM_FAULT_HOLD, .hold = {.after = -1}},
         {.action = SIM_FAULT_HOLD, .hold = {.held = 3, .order = twice}},

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ * What it costs to move a packet through a device of the kernel's: a TUN in a network namespace of
+ * this program's own. Reading is measured with packets that the kernel forwards from one TUN to
+ * another, so a row has the cost of both ends and of the kernel's own work between them. Where such
+ * a namespace may not be made there is nothing to measure, which is said and no failure. */
+#define _GNU_SOURCE /* unshare() */
+#include "bench.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "driver/host.h"
+#include "driver/tun.h"
+#include "wire/ip4.h"
+#include "wire/tcp.h"
+#include "wire/udp.h"
+
+enum { LARGE = 64000, SEGMENT = 1460 };
+
+static const struct ip4_addr near = {{10, 1, 0, 2}}, far = {{10, 2, 0, 2}};
+/* Dropped by the kernel as soon as it looks at the destination. */
+static const struct ip4_addr nowhere = {{0, 1, 2, 3}};
+
+struct bench_path {
+    struct device *from, *to;
+    struct ip4_addr destination;
+    uint32_t payload;
+    uint16_t segment;
+    struct weir_tx tx[DEVICE_BATCH];
+};
+
+static uint8_t payload[LARGE];
+
+/* UDP, or TCP in one piece; checksums are the kernel's work. */
+static void path_packet(struct bench_path *p, struct weir_tx *tx)
+{
+    bool tcp = p->segment != 0;
+    size_t header_len = tcp ? TCP_HEADER_BYTES : UDP_HEADER_LEN;
+    uint16_t transport = (uint16_t)(header_len + p->payload);
+    uint8_t protocol = tcp ? IP_PROTOCOL_TCP : IP_PROTOCOL_UDP;
+    memset(tx, 0, sizeof *tx);
+    ip4_emit(tx->headers, sizeof tx->headers,
+             &(struct ip4){.source = near,
+                           .destination = p->destination,
+                           .payload_len = transport,
+                           .dont_fragment = true,
+                           .ttl = 64,
+                           .protocol = protocol});
+    uint8_t *t = tx->headers + IP4_HEADER_MIN;
+    uint16_t sum = csum_fold(ip4_pseudo(near, p->destination, protocol, transport));
+    tx->checksum_offset = tcp ? 16 : 6;
+    store16(t, 1000);
+    store16(t + 2, 9);
+    store16(t + 4, transport); /* of UDP; part of the sequence number of TCP, which is any */
+    if (tcp)
+        store16(t + 12, 5 << 12 | TCP_ACK);
+    memcpy(t + tx->checksum_offset, &sum, sizeof sum);
+    tx->header_len = (uint16_t)(IP4_HEADER_MIN + header_len);
+    tx->len = tx->header_len + p->payload;
+    tx->frag[0] = (struct weir_ref){payload, p->payload};
+    tx->frag_count = 1;
+    tx->checksum_wanted = 1;
+    tx->checksum_start = IP4_HEADER_MIN;
+    if (tcp) {
+        tx->segmentation = WEIR_SEGMENT_TCP4;
+        tx->segment_size = p->segment;
+        tx->segment_count = (uint16_t)((p->payload + p->segment - 1) / p->segment);
+    }
+}
+
+static void path_send(struct bench_path *p, unsigned n)
+{
+    while (n > 0) {
+        unsigned batch = n < DEVICE_BATCH ? n : DEVICE_BATCH;
+        n -= device_send(p->from, p->tx, batch, 0);
+    }
+}
+
+static void write_only(void *ctx, uint64_t n)
+{
+    for (; n > 0; n -= n < DEVICE_BATCH ? n : DEVICE_BATCH)
+        path_send(ctx, n < DEVICE_BATCH ? (unsigned)n : DEVICE_BATCH);
+}
+
+/* Send a batch and read it back from the other device. */
+static void write_and_read(void *ctx, uint64_t n)
+{
+    struct bench_path *p = ctx;
+    struct weir_rx rx[DEVICE_BATCH];
+    while (n > 0) {
+        unsigned batch = n < 16 ? (unsigned)n : 16, got = 0;
+        path_send(p, batch);
+        while (got < batch) {
+            unsigned k = device_receive(p->to, rx, DEVICE_BATCH, 0);
+            struct pollfd readable = {.fd = device_fd(p->to), .events = POLLIN};
+            if (k == 0 && poll(&readable, 1, 1000) != 1)
+                break; /* the kernel lost some */
+            for (unsigned i = 0; i < k; i++)
+                got += rx[i].len == p->tx[0].len;
+        }
+        n -= batch;
+    }
+}
+
+/* A device with a kernel address, up; NULL: it may not be made. */
+static struct device *open_net(const char *address)
+{
+    struct device *device;
+    struct device_error why;
+    struct weir_addr own;
+    if (tun_open(&device, &(struct tun_config){0}, &why) != WEIR_OK)
+        return NULL;
+    if (!addr_from_text(&own, address, strlen(address)) ||
+        host_set_up(device_name(device), true, &why) != WEIR_OK ||
+        host_add_address(device_name(device), own, 24, NULL, &why) != WEIR_OK)
+        return NULL;
+    return device;
+}
+
+static bool forward_ip4(void)
+{
+    int fd = open("/proc/sys/net/ipv4/ip_forward", O_WRONLY | O_CLOEXEC);
+    bool done = fd >= 0 && write(fd, "1", 1) == 1;
+    if (fd >= 0)
+        (void)close(fd);
+    return done;
+}
+
+static struct bench_path *path_new(struct device *from, struct device *to,
+                                   struct ip4_addr destination, uint32_t bytes, uint16_t segment)
+{
+    struct bench_path *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        abort();
+    *p = (struct bench_path){
+        .from = from, .to = to, .destination = destination, .payload = bytes, .segment = segment};
+    for (unsigned i = 0; i < DEVICE_BATCH; i++)
+        path_packet(p, &p->tx[i]);
+    return p;
+}
+
+int main(int argc, char **argv)
+{
+    struct device *from = NULL, *to = NULL;
+    if (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
+        from = open_net("10.1.0.1");
+        to = open_net("10.2.0.1");
+    }
+    if (from == NULL || to == NULL || !forward_ip4()) {
+        fputs("bench_driver: no right to make a TUN here; nothing measured\n", stderr);
+        return 0;
+    }
+    const struct bench_row rows[] = {
+        {"TUN write, 1500 bytes", write_only, path_new(from, to, nowhere, 1472, 0), 1500, NULL},
+        {"TUN write, 64 KB to be cut", write_only, path_new(from, to, nowhere, LARGE, SEGMENT),
+         LARGE, "TUN write, 1500 bytes"},
+        {"TUN write and read, 1500 bytes", write_and_read, path_new(from, to, far, 1472, 0), 1500,
+         NULL},
+        {"TUN write and read, 64 KB", write_and_read, path_new(from, to, far, LARGE, SEGMENT),
+         LARGE, "TUN write and read, 1500 bytes"},
+    };
+    return bench_main(argc, argv, "driver", rows, sizeof rows / sizeof rows[0]);
+}

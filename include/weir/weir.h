@@ -15,6 +15,7 @@
 #include "weir/stack.h"
 #include "weir/stats.h"
 #include "weir/types.h"
+#include "weir/udp.h"
 #include "weir/version.h"
 
 #endif

@@ -93,3 +93,13 @@ uint64_t siphash24(const struct sip_key *key, const void *p, size_t n)
 {
     return siphash(key, p, n, 2, 4);
 }
+
+struct sip_key sip_derive(const struct sip_key *secret, uint64_t use)
+{
+    uint8_t input[9] = {0}; /* the use, little-endian, and which half of the key it is for */
+    for (unsigned i = 0; i < 8; i++)
+        input[i] = (uint8_t)(use >> 8 * i);
+    uint64_t k0 = siphash24(secret, input, sizeof input);
+    input[8] = 1;
+    return (struct sip_key){k0, siphash24(secret, input, sizeof input)};
+}

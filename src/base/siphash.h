@@ -15,4 +15,7 @@ struct sip_key {
 uint64_t siphash13(const struct sip_key *key, const void *p, size_t n);
 uint64_t siphash24(const struct sip_key *key, const void *p, size_t n);
 
+/* A key of its own for use number `use`: what is seen of one tells nothing of the others. */
+struct sip_key sip_derive(const struct sip_key *secret, uint64_t use);
+
 #endif

@@ -8,7 +8,8 @@
 
 enum {
     STACK_ALIGNMENT = 64, /* a cache line */
-    KB = 1024
+    KB = 1024,
+    STACK_KEY_UDP = 1000 /* of sip_derive(); those of net count from 1 */
 };
 
 static struct blocks_config blocks_config(const struct weir_config *config)
@@ -29,7 +30,10 @@ size_t weir_stack_size(const struct weir_config *config)
         return 0;
     struct blocks_config blocks = blocks_config(config);
     size_t packets = blocks_size(&blocks);
-    return packets != 0 ? sizeof(struct weir_stack) + packets + net_size(config) : 0;
+    size_t udp = udp_size(config);
+    return packets != 0 && udp != 0
+               ? sizeof(struct weir_stack) + packets + net_size(config) + udp
+               : 0;
 }
 
 /* Key material as SipHash takes it: little-endian on every machine. */
@@ -78,6 +82,16 @@ weir_stack *weir_stack_init(void *mem, size_t size, const struct weir_config *co
                                   .ops = stack->ops,
                                   .key = &key},
              at);
+    at += net_size(config);
+    udp_init(&stack->udp,
+             &(struct udp_room_config){.net = &stack->net,
+                                       .blocks = &stack->blocks,
+                                       .ops = stack->ops,
+                                       .events = &stack->events,
+                                       .handler = &stack->config.on_assert,
+                                       .key = sip_derive(&key, STACK_KEY_UDP),
+                                       .config = &stack->config},
+             at);
     return stack;
 }
 
@@ -114,14 +128,18 @@ static void begin(weir_stack *stack, weir_time now)
     if (now > stack->now)
         stack->now = now;
     net_begin(&stack->net);
+    udp_begin(&stack->udp);
 }
 
 /* Whoever waited for a neighbour that answered, or did not, goes on. */
 static void wake(weir_stack *stack)
 {
     enum neighbour_answer verdict;
-    struct neighbour_waiter *waiter = net_woken(&stack->net, &verdict);
-    CHECK(&stack->config.on_assert, waiter == NULL); /* none but the network's own yet */
+    struct neighbour_waiter *waiter;
+    while ((waiter = net_woken(&stack->net, &verdict)) != NULL) {
+        CHECK(&stack->config.on_assert, waiter->kind == NET_WAITER_UDP);
+        udp_woken(&stack->udp, waiter, verdict);
+    }
 }
 
 static void tap(const weir_stack *stack, const struct weir_tap_packet *packet)
@@ -130,18 +148,16 @@ static void tap(const weir_stack *stack, const struct weir_tap_packet *packet)
         stack->config.tap.fn(stack->config.tap.ctx, packet);
 }
 
-/* Nobody listens: say so (RFC 1122 4.1.3.1), but for TCP, which says it itself. */
 static enum weir_drop to_transport(weir_stack *stack, struct net_in *in)
 {
     struct net_rx *rx = &in->rx;
-    enum weir_drop drop = WEIR_DROP_ICMP_TYPE; /* an echo reply that nobody asked for */
-    if (rx->protocol == IP_PROTOCOL_TCP)
-        drop = WEIR_DROP_TCP_PORT;
-    if (rx->protocol == IP_PROTOCOL_UDP) {
+    enum weir_drop drop = WEIR_DROP_TCP_PORT; /* there is no TCP yet */
+    if (rx->protocol != IP_PROTOCOL_TCP)
+        drop = udp_input(&stack->udp, rx, stack->now);
+    if (drop == WEIR_DROP_UDP_PORT) { /* nobody listens: say so (RFC 1122 4.1.3.1) */
         uint8_t code = addr_is_ip4(rx->source) ? ICMP4_PORT_UNREACHABLE : ICMP6_PORT_UNREACHABLE;
         struct net_answer answer = {.kind = ICMP_UNREACHABLE, .code = code};
         net_answer(&stack->net, rx, &answer, stack->now);
-        drop = WEIR_DROP_UDP_PORT;
     }
     net_rx_done(&stack->net, rx);
     return drop;
@@ -159,8 +175,10 @@ static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx 
     case NET_DELIVER:
         drop = to_transport(stack, in);
         break;
-    case NET_ERROR: /* about nothing that a transport has sent */
-        drop = WEIR_DROP_ICMP_QUOTE;
+    case NET_ERROR:
+        drop = in->error.quote.protocol == IP_PROTOCOL_TCP
+                   ? WEIR_DROP_ICMP_QUOTE /* TCP has sent nothing */
+                   : udp_error(&stack->udp, &in->error, in->error.quoted, stack->now);
         break;
     case NET_DONE:
         break;
@@ -194,6 +212,7 @@ unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *
     CHECK(&stack->config.on_assert, packets != NULL || max == 0);
     begin(stack, now);
     unsigned n = net_output(&stack->net, ifindex, packets, max, stack->now);
+    n += udp_output(&stack->udp, ifindex, packets + n, max - n, stack->now);
     struct weir_stats *stats = &stack->net.iface[ifindex].stats;
     for (unsigned i = 0; i < n; i++) {
         stats->counter[WEIR_COUNTER_tx_packets]++;
@@ -226,7 +245,11 @@ weir_time weir_stack_deadline(const weir_stack *stack)
 unsigned weir_stack_events(weir_stack *stack, struct weir_event *events, unsigned max)
 {
     CHECK(&stack->config.on_assert, events != NULL || max == 0);
-    return event_read(&stack->events, events, max);
+    unsigned n = event_read(&stack->events, events, max);
+    for (unsigned i = 0; i < n; i++)
+        if ((events[i].bits & WEIR_EVENT_CLOSED) != 0 && udp_owns(events[i].handle))
+            udp_closed_read(&stack->udp, events[i].handle);
+    return n;
 }
 
 static void stats_add(struct weir_stats *sum, const struct weir_stats *more)

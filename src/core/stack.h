@@ -4,7 +4,7 @@
 #define WEIR_CORE_STACK_H
 
 #include "base/events.h"
-#include "net/net.h"
+#include "udp/udp.h"
 #include "weir/stack.h"
 
 struct weir_stack {
@@ -15,6 +15,7 @@ struct weir_stack {
     struct blocks blocks;
     struct event_queue events;
     struct net net;
+    struct udp_room udp;
 };
 
 #endif

@@ -51,6 +51,7 @@ static enum net_verdict error_input(struct net *net, const struct net_rx *rx,
     const uint8_t *quote = rx->part[0].data + ICMP_HEADER_LEN;
     size_t len = rx->part[0].len - ICMP_HEADER_LEN;
     in->error.icmp = *icmp;
+    in->error.quoted = (struct weir_ref){quote, len};
     in->error.ifindex = rx->ifindex;
     in->drop = ip4 ? icmp4_quote_parse(&in->error.quote, quote, len)
                    : icmp6_quote_parse(&in->error.quote, quote, len);

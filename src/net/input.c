@@ -71,7 +71,7 @@ static void begin(struct arrival *a)
 static void begin_gathered(struct arrival *a)
 {
     struct net_rx *rx = &a->in->rx;
-    size_t want = a->len < NET_HEAD_MAX ? a->len : NET_HEAD_MAX, n = 0;
+    size_t len = a->packet->len, want = len < NET_HEAD_MAX ? len : NET_HEAD_MAX, n = 0;
     begin(a);
     for (unsigned i = 0; i < rx->parts && n < want; i++) {
         struct weir_ref *part = &rx->part[i];
@@ -272,6 +272,8 @@ static enum net_verdict ip6_input(struct arrival *a)
     rx->hop_limit = ip.hop_limit;
     rx->traffic_class = (uint8_t)(ip.dscp << 2 | ip.ecn);
     a->protocol_at = ip.protocol_at;
+    if (ip.protocol == IP_PROTOCOL_ICMP6 && ip.upper_at >= a->head_len && ip.upper_len > 0)
+        return dropped(a, WEIR_DROP_DEVICE_HEADERS); /* what it is decides whom it may be for */
     const uint8_t *type = a->head + ip.upper_at;
     a->discovery = ip.protocol == IP_PROTOCOL_ICMP6 && !ip6_is_fragment(&ip) &&
                    ip.upper_at < a->head_len && *type >= ICMP6_ROUTER_SOLICITATION &&

@@ -40,22 +40,9 @@ size_t net_size(const struct weir_config *config)
                                 _Alignof(struct net_iface));
 }
 
-/* The key of one table: a hash of its number under the secret. */
-static struct sip_key derive(const struct sip_key *secret, uint64_t number)
-{
-    uint8_t bytes[16];
-    for (unsigned i = 0; i < 8; i++) {
-        bytes[i] = (uint8_t)(number >> 8 * i);
-        bytes[8 + i] = 'k';
-    }
-    uint64_t k0 = siphash24(secret, bytes, sizeof bytes);
-    bytes[8] = 'l';
-    return (struct sip_key){k0, siphash24(secret, bytes, sizeof bytes)};
-}
-
 static struct rng derive_rng(const struct sip_key *secret, uint64_t number)
 {
-    struct sip_key key = derive(secret, number);
+    struct sip_key key = sip_derive(secret, number);
     return rng_make(key.k0 ^ key.k1);
 }
 
@@ -68,25 +55,25 @@ static void init_tables(struct net *net, const struct net_config *config, uint8_
     addresses_init(&net->addresses,
                    &(struct addresses_config){.handler = net->handler,
                                               .wheel = net->wheel,
-                                              .key = derive(secret, 1),
+                                              .key = sip_derive(secret, 1),
                                               .addresses_max = limits->addresses_max},
                    at);
     at += addresses_size(limits->addresses_max);
     routes_init(&net->routes,
                 &(struct routes_config){.handler = net->handler,
-                                        .key = derive(secret, 2),
+                                        .key = sip_derive(secret, 2),
                                         .routes_max = limits->routes_max},
                 at);
     at += routes_size(limits->routes_max);
     l.neighbours.handler = net->handler;
     l.neighbours.wheel = net->wheel;
-    l.neighbours.key = derive(secret, 3);
+    l.neighbours.key = sip_derive(secret, 3);
     l.neighbours.rng = derive_rng(secret, 4);
     neighbours_init(&net->neighbours, &l.neighbours, at);
     at += neighbours_size(&l.neighbours);
     pmtus_init(&net->pmtus,
                &(struct pmtus_config){.handler = net->handler,
-                                      .key = derive(secret, 5),
+                                      .key = sip_derive(secret, 5),
                                       .rng = derive_rng(secret, 6),
                                       .path_mtus_max = limits->path_mtus_max,
                                       .ip4_floor = PMTU_IP4_FLOOR},
@@ -95,7 +82,7 @@ static void init_tables(struct net *net, const struct net_config *config, uint8_
     l.reassemblies.handler = net->handler;
     l.reassemblies.wheel = net->wheel;
     l.reassemblies.blocks = net->blocks;
-    l.reassemblies.key = derive(secret, 7);
+    l.reassemblies.key = sip_derive(secret, 7);
     l.reassemblies.rng = derive_rng(secret, 8);
     reassemblies_init(&net->reassemblies, &l.reassemblies, at);
     at += reassemblies_size(l.reassemblies.reassemblies_max, l.reassemblies.fragments_max);
@@ -138,10 +125,10 @@ void net_init(struct net *net, const struct net_config *config, void *mem)
                                              .delay_ms_max = DAD_DELAY_MS_MAX});
     ratelimit_init(&net->errors,
                    &(struct ratelimit_config){.handler = net->handler,
-                                              .key = derive(config->key, 11),
+                                              .key = sip_derive(config->key, 11),
                                               .rng = derive_rng(config->key, 12),
                                               .per_s_max = config->config->icmp_errors_per_s_max});
-    struct sip_key key = derive(config->key, 13);
+    struct sip_key key = sip_derive(config->key, 13);
     fragment_ids_init(&net->ids, &key, derive_rng(config->key, 14));
 }
 

@@ -24,7 +24,7 @@
 #include "wire/icmp.h"
 
 enum {
-    NET_HEAD_MAX = 512, /* bytes made contiguous when a device has cut a packet in its headers */
+    NET_HEAD_MAX = 1536, /* bytes made contiguous when a device has cut a packet in its headers */
     NET_PARTS_MAX = 1 + WEIR_FRAGS_MAX
 };
 
@@ -124,6 +124,7 @@ struct net_rx {
 struct net_error {
     struct icmp icmp;
     struct icmp_quote quote;
+    struct weir_ref quoted; /* the bytes it was read from */
     unsigned ifindex;
 };
 

@@ -19,7 +19,7 @@ static void test_ATK_FRG_01_teardrop_is_dropped_whole(void **state)
 }
 
 static void
-test_ATK_FRG_02_12_a_fragment_that_ends_behind_the_longest_datagram_is_dropped(void **state)
+test_ATK_FRG_02_and_ATK_FRG_12_an_end_behind_the_longest_datagram_is_dropped(void **state)
 {
     (void)state;
     for (unsigned v6 = 0; v6 < 2; v6++) {
@@ -182,7 +182,7 @@ static void test_ATK_FRG_08_identical_fragments_cost_one_entry(void **state)
     teardown(f);
 }
 
-static void test_ATK_FRG_09_10_unaligned_and_empty_fragments_are_dropped(void **state)
+static void test_ATK_FRG_09_and_ATK_FRG_10_unaligned_and_empty_fragments_are_dropped(void **state)
 {
     (void)state;
     for (unsigned v6 = 0; v6 < 2; v6++) {
@@ -504,14 +504,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ATK_FRG_01_teardrop_is_dropped_whole),
         cmocka_unit_test(
-            test_ATK_FRG_02_12_a_fragment_that_ends_behind_the_longest_datagram_is_dropped),
+            test_ATK_FRG_02_and_ATK_FRG_12_an_end_behind_the_longest_datagram_is_dropped),
         cmocka_unit_test(test_ATK_FRG_02_the_headers_count_in_the_length),
         cmocka_unit_test(test_ATK_FRG_03_an_overlap_discards_the_datagram_and_what_follows_of_it),
         cmocka_unit_test(test_ATK_FRG_04_exact_duplicates_change_nothing),
         cmocka_unit_test(test_ATK_FRG_05_no_fragment_splits_a_tcp_header),
         cmocka_unit_test(test_ATK_FRG_05_the_data_offset_decides_wherever_the_data_are_cut),
         cmocka_unit_test(test_ATK_FRG_08_identical_fragments_cost_one_entry),
-        cmocka_unit_test(test_ATK_FRG_09_10_unaligned_and_empty_fragments_are_dropped),
+        cmocka_unit_test(test_ATK_FRG_09_and_ATK_FRG_10_unaligned_and_empty_fragments_are_dropped),
         cmocka_unit_test(test_ATK_FRG_11_two_ends_discard_the_datagram),
         cmocka_unit_test(test_ATK_FRG_13_fragments_of_other_datagrams_stay_apart),
         cmocka_unit_test(test_ATK_FRG_13_an_id_is_free_again_when_the_life_has_ended),

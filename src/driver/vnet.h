@@ -11,9 +11,8 @@
 #include "weir/packet.h"
 
 enum {
-    VNET_BYTES = 10, /* the legacy header, ... */
-    VNET_BYTES_MAX =
-        12, /* ... and the one with a count of buffers behind, which is always 0 or 1 */
+    VNET_BYTES = 10,     /* the legacy header, ... */
+    VNET_BYTES_MAX = 12, /* ... and the one with a count of buffers behind, always 0 or 1 */
 
     VNET_NEEDS_CHECKSUM = 1, /* flags */
     VNET_CHECKSUM_VALID = 2,

@@ -163,9 +163,20 @@ static enum net_verdict to_reassembly(struct arrival *a, const struct ip4 *ip4,
     rx->ip = (struct weir_ref){rx->whole.header, rx->whole.header_len};
     rx->checksum_good = false;
     const struct reassembly_header *facts = &rx->whole.facts;
-    rx->protocol = facts->is_ip6 ? facts->ip6.protocol : facts->ip4.protocol;
-    rx->traffic_class = facts->is_ip6 ? (uint8_t)(facts->ip6.dscp << 2 | facts->ip6.ecn)
-                                      : (uint8_t)(facts->ip4.dscp << 2 | facts->ip4.ecn);
+    if (!facts->is_ip6) {
+        rx->protocol = facts->ip4.protocol;
+        rx->traffic_class = (uint8_t)(facts->ip4.dscp << 2 | facts->ip4.ecn);
+        return to_transport(a);
+    }
+    rx->traffic_class = (uint8_t)(facts->ip6.dscp << 2 | facts->ip6.ecn);
+    /* Extension headers may follow the fragment header; a second fragment header may not (ATK-FRG-17). */
+    struct ip6_chain chain = {.next = facts->ip6.protocol};
+    if (!ip6_chain_skip(&chain, rx->whole.payload, rx->whole.len) || chain.fragment) {
+        net_rx_done(a->net, rx);
+        return dropped(a, WEIR_DROP_IP6_FRAGMENT);
+    }
+    rx->protocol = chain.next;
+    trim_parts(rx, chain.at, rx->whole.len - chain.at);
     return to_transport(a);
 }
 

@@ -78,11 +78,13 @@ void arp_init(struct arp_host *a, const struct arp_host_config *config, void *me
 void arp_iface_up(struct arp_host *a, uint32_t ifindex, struct eth_addr mac);
 
 /* Take in a message that came in on `ifindex`, of an interface that is up. NONE when it told us
- * something or asked for us, and what follows is noted: entry and reply. Reasons: ARP_SENDER no
- * station can have sent this, or we did (ATK-ARP-05) ARP_CONFLICT    from another station, with an
- * address of ours, which is defended once in ARP_DEFEND_S and kept (RFC 5227 2.4 (c), ATK-ARP-06);
- * or with that of a neighbour in use (ATK-ARP-03) ARP_UNSOLICITED a reply to us from a neighbour
- * that is not in the cache (ATK-ARP-02) ARP_NOT_FOR_US  about hosts that are none of our business
+ * something or asked for us, and what follows is noted: entry and reply. Reasons:
+ * - ARP_SENDER: no station can have sent this, or we did (ATK-ARP-05);
+ * - ARP_CONFLICT: from another station, with an address of ours, which is defended once in
+ *   ARP_DEFEND_S and kept (RFC 5227 2.4 (c), ATK-ARP-06); or with that of a neighbour in use
+ *   (ATK-ARP-03);
+ * - ARP_UNSOLICITED: a reply to us from a neighbour that is not in the cache (ATK-ARP-02);
+ * - ARP_NOT_FOR_US: about hosts that are none of our business.
  * Bound: constant. */
 enum weir_drop arp_input(struct arp_host *a, uint32_t ifindex, const struct arp *m, weir_time now);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Sending one datagram: next hop, neighbour, fragments, headers. Used by the stateless replies and by the
- * datagram transports. */
+ * Sending one datagram: next hop, neighbour, fragments, headers. Used by the stateless replies and
+ * by the datagram transports. */
 #ifndef WEIR_NET_DATAGRAM_H
 #define WEIR_NET_DATAGRAM_H
 
@@ -25,7 +25,8 @@ enum net_waiter {
 
 enum { DATAGRAM_UPPER_MAX = 8 /* a UDP or ICMP header */ };
 
-/* A datagram to send. Owner: whoever has it queued; what payload refers to stays until it is sent. */
+/* A datagram to send. Owner: whoever has it queued; what payload refers to stays until it is sent.
+ * */
 struct datagram {
     struct neighbour_waiter waiter; /* first: the waiter that is woken is the datagram */
     struct net_path path;

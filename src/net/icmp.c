@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * ICMP of both families: echo is answered, errors are made and handed to the transports that they are
- * about, the rest is refused (RFC 792, RFC 1122 3.2.2, RFC 4443). */
+ * ICMP of both families: echo is answered, errors are made and handed to the transports that they
+ * are about, the rest is refused (RFC 792, RFC 1122 3.2.2, RFC 4443). */
 #include "net/net.h"
 
 enum { REPLY_HOP_LIMIT = 64 };
@@ -17,8 +17,8 @@ static void set_path(struct reply *reply, const struct net_rx *rx)
     reply->datagram.hop_limit = REPLY_HOP_LIMIT;
 }
 
-/* The block gets the message as it came, with the type of a reply; the checksum follows by RFC 1624, since
- * swapping the addresses of the pseudo-header does not change its sum. */
+/* The block gets the message as it came, with the type of a reply; the checksum follows by RFC
+ * 1624, since swapping the addresses of the pseudo-header does not change its sum. */
 static void echo_reply(struct net *net, const struct net_rx *rx, bool ip4)
 {
     uint8_t *bytes;
@@ -42,8 +42,8 @@ static void echo_reply(struct net *net, const struct net_rx *rx, bool ip4)
     reply_queue(net, reply);
 }
 
-/* An error about something that a host of ours sent: is it ours at all? What the transports keep (ports,
- * sequence numbers) they check themselves (RFC 5927 4). */
+/* An error about something that a host of ours sent: is it ours at all? What the transports keep
+ * (ports, sequence numbers) they check themselves (RFC 5927 4). */
 static enum net_verdict error_input(struct net *net, const struct net_rx *rx,
                                     const struct icmp *icmp, struct net_in *in)
 {
@@ -145,7 +145,8 @@ static void error_reply(struct net *net, const struct net_rx *rx, const struct n
     reply_queue(net, reply);
 }
 
-/* Only the first of these who may be told at all, then at the limited rate, then if there is room. */
+/* Only the first of these who may be told at all, then at the limited rate, then if there is room.
+ * */
 void net_answer(struct net *net, const struct net_rx *rx, const struct net_answer *answer,
                 weir_time now)
 {

@@ -67,7 +67,8 @@ static void begin(struct arrival *a)
         rx->part[rx->parts++] = packet->frag[i];
 }
 
-/* The packet with its first bytes copied together: a device has cut it in its headers (ATK-DEV-09). */
+/* The packet with its first bytes copied together: a device has cut it in its headers (ATK-DEV-09).
+ * */
 static void begin_gathered(struct arrival *a)
 {
     struct net_rx *rx = &a->in->rx;
@@ -169,7 +170,8 @@ static enum net_verdict to_reassembly(struct arrival *a, const struct ip4 *ip4,
         return to_transport(a);
     }
     rx->traffic_class = (uint8_t)(facts->ip6.dscp << 2 | facts->ip6.ecn);
-    /* Extension headers may follow the fragment header; a second fragment header may not (ATK-FRG-17). */
+    /* Extension headers may follow the fragment header; a second fragment header may not
+     * (ATK-FRG-17). */
     struct ip6_chain chain = {.next = facts->ip6.protocol};
     if (!ip6_chain_skip(&chain, rx->whole.payload, rx->whole.len) || chain.fragment) {
         net_rx_done(a->net, rx);

@@ -134,13 +134,17 @@ struct nd_rx {
 };
 
 /* Take a message in. NONE when it told us something or asked for us, and what follows is noted.
- * Reasons: ND_FRAGMENT    RFC 6980 5 (ATK-ND-11) ND_MAC         a link-layer address that no
- * station has, or ours ND_TARGET      a source that no host has ND_CONFLICT    from another
- * station, with an address that is ours, or is that of a static neighbour ND_NOT_FOR_US  a
- * solicitation for another host ND_UNSOLICITED an advertisement of a neighbour that is not in the
- * cache (ATK-ND-06) ND_ROUTER      from a router while none is accepted; a router solicitation
- *   ND_REDIRECT    every redirect (ATK-ND-09): routes change by configuration and advertisement
- * only Bound: constant. */
+ * Reasons:
+ * - ND_FRAGMENT: RFC 6980 5 (ATK-ND-11);
+ * - ND_MAC: a link-layer address that no station has, or ours;
+ * - ND_TARGET: a source that no host has;
+ * - ND_CONFLICT: from another station, with an address that is ours, or is that of a static
+ *   neighbour;
+ * - ND_NOT_FOR_US: a solicitation for another host;
+ * - ND_UNSOLICITED: an advertisement of a neighbour that is not in the cache (ATK-ND-06);
+ * - ND_ROUTER: from a router while none is accepted; a router solicitation;
+ * - ND_REDIRECT: every redirect (ATK-ND-09): routes change by configuration and advertisement only.
+ * Bound: constant. */
 enum weir_drop nd_input(struct nd_host *h, const struct nd_rx *rx, weir_time now);
 
 /* Write the next answer or router solicitation that is due on an interface. Returns its length, or

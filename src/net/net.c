@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The network room as a whole: its tables in memory, its interfaces, addresses, routes and timers. */
+ * The network room as a whole: its tables in memory, its interfaces, addresses, routes and timers.
+ * */
 #include "net/net.h"
 
 #include "base/layout.h"
@@ -232,8 +233,8 @@ int net_path(struct net *net, const struct net_path *wanted, struct net_path *pa
     return WEIR_OK;
 }
 
-/* What routers advertise becomes routes, or is taken back. A table of routes that is full leaves what is
- * new unused. */
+/* What routers advertise becomes routes, or is taken back. A table of routes that is full leaves
+ * what is new unused. */
 void net_learn_routes(struct net *net, unsigned ifindex)
 {
     struct nd_change change;

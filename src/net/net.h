@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The network room: one struct net per stack. It takes packets in up to the transports, and sends what the
- * transports, ICMP, ARP and neighbour discovery have to send. Input notes; output sends.
+ * The network room: one struct net per stack. It takes packets in up to the transports, and sends
+ * what the transports, ICMP, ARP and neighbour discovery have to send. Input notes; output sends.
  *
  *     net_input() -> link -> ARP | IP -> reassembly -> ICMP | a struct net_rx for the transports
  *     net_output() <- ARP, ND, solicitations <- stateless replies
@@ -94,12 +94,12 @@ struct net_config {
 /* Memory for net_init(), of any alignment. */
 size_t net_size(const struct weir_config *config);
 
-/* Set up, without interfaces. Owner: the caller owns `net` and `mem` (net_size() bytes); what the config
- * points to outlives them. Bound: linear in the configured tables. */
+/* Set up, without interfaces. Owner: the caller owns `net` and `mem` (net_size() bytes); what the
+ * config points to outlives them. Bound: linear in the configured tables. */
 void net_init(struct net *net, const struct net_config *config, void *mem);
 
-/* Add an interface, whose config has been checked; there is room (interfaces_max). Its index is iface_count
- * before the call. */
+/* Add an interface, whose config has been checked; there is room (interfaces_max). Its index is
+ * iface_count before the call. */
 void net_add_iface(struct net *net, const struct weir_iface_config *config, weir_time now);
 
 /* ---- input ---- */
@@ -142,8 +142,8 @@ struct net_in {
     struct net_error error;
 };
 
-/* Take a packet in. With NET_DELIVER the caller calls net_rx_done() when it has done with it. Bound: that
- * of reassembly, and one pass over the bytes of ICMP messages. */
+/* Take a packet in. With NET_DELIVER the caller calls net_rx_done() when it has done with it.
+ * Bound: that of reassembly, and one pass over the bytes of ICMP messages. */
 enum net_verdict net_input(struct net *net, unsigned ifindex, const struct weir_rx *packet,
                            weir_time now, struct net_in *in);
 void net_rx_done(struct net *net, struct net_rx *rx);
@@ -163,9 +163,9 @@ unsigned net_output(struct net *net, unsigned ifindex, struct weir_tx *tx, unsig
 /* Is there anything for net_output() to send on the interface? */
 bool net_has_output(const struct net *net, unsigned ifindex);
 
-/* Where packets to a destination go. `source`: all zeros lets the network choose (MUST-44); `ifindex`:
- * ROUTE_ANY_INTERFACE, or the one to use. WEIR_E_UNREACHABLE when there is no way. Bound: a route lookup and
- * address_select(). */
+/* Where packets to a destination go. `source`: all zeros lets the network choose (MUST-44);
+ * `ifindex`: ROUTE_ANY_INTERFACE, or the one to use. WEIR_E_UNREACHABLE when there is no way.
+ * Bound: a route lookup and address_select(). */
 int net_path(struct net *net, const struct net_path *wanted, struct net_path *path);
 
 /* Answer a packet with an ICMP error, if it may be answered and the rate allows. */
@@ -183,8 +183,8 @@ void net_answer(struct net *net, const struct net_rx *rx, const struct net_answe
 /* A timer that was popped off the wheel; false when its kind is not of this room. */
 bool net_expire(struct net *net, struct net_timer *timer, weir_time now);
 
-/* The next waiter for a neighbour that is not this room's own, with the verdict; NULL: none. Deals with those
- * that are. Bound: linear in the woken. */
+/* The next waiter for a neighbour that is not this room's own, with the verdict; NULL: none. Deals
+ * with those that are. Bound: linear in the woken. */
 struct neighbour_waiter *net_woken(struct net *net, enum neighbour_answer *verdict);
 
 /* ---- management: see include/weir/net.h ---- */
@@ -195,7 +195,8 @@ int net_remove_address(struct net *net, unsigned ifindex, struct weir_addr addr)
 
 /* ---- between the files of the room ---- */
 
-/* A reply in a block that holds `len` bytes, at *bytes; NULL, counted, when there is none to be had. */
+/* A reply in a block that holds `len` bytes, at *bytes; NULL, counted, when there is none to be
+ * had. */
 struct reply *reply_take(struct net *net, size_t len, uint8_t **bytes);
 
 /* Send it: to the datagram's path, with all else set but the payload. */

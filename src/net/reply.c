@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Stateless replies: a bounded number, each in a block of its own, sent in the order in which they were
- * made, but for those that wait for a neighbour. */
+ * Stateless replies: a bounded number, each in a block of its own, sent in the order in which they
+ * were made, but for those that wait for a neighbour. */
 #include "net/net.h"
 
 static void list_add(struct reply_list *list, struct reply *reply)

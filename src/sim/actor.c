@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/siphash.h"
 #include "sim/build.h"
+#include "sim/internal.h"
 #include "sim/outbox.h"
 #include "wire/udp.h"
 
@@ -95,8 +96,7 @@ int actor_stream(struct actor *actor, const struct actor_stream *stream)
         return WEIR_E_INVALID;
     if (actor->stream_count == ACTOR_STREAMS_MAX)
         return WEIR_E_EXHAUSTED;
-    actor->stream[actor->stream_count++] =
-        (struct stream){.config = *stream, .at = stream->start};
+    actor->stream[actor->stream_count++] = (struct stream){.config = *stream, .at = stream->start};
     sim_node_wake(actor->node);
     return WEIR_OK;
 }
@@ -110,8 +110,8 @@ static bool has_ended(const struct stream *s)
 static void stream_run(struct actor *actor, struct stream *s, weir_time now)
 {
     while (!has_ended(s) && s->at <= now) {
-        uint32_t len = s->config.make(s->config.ctx, s->number, s->at, actor->scratch,
-                                      sizeof actor->scratch);
+        uint32_t len =
+            s->config.make(s->config.ctx, s->number, s->at, actor->scratch, sizeof actor->scratch);
         if (len > 0)
             (void)put(actor, s->config.port, actor->scratch, len);
         s->number++;
@@ -223,7 +223,10 @@ static void record(struct actor *actor, unsigned port, const struct weir_rx *rx,
     actor->stats.last_at = now;
     if (rx->len > actor->last_size) {
         uint8_t *more = realloc(actor->last, rx->len);
-        CHECK(NULL, more != NULL);
+        if (more == NULL) {
+            sim_fail(actor->sim, WEIR_E_EXHAUSTED);
+            return;
+        }
         actor->last = more;
         actor->last_size = rx->len;
     }
@@ -231,7 +234,8 @@ static void record(struct actor *actor, unsigned port, const struct weir_rx *rx,
     actor->last_len = rx->len;
 }
 
-static void actor_receive(struct actor *actor, unsigned port, const struct weir_rx *rx, weir_time now)
+static void actor_receive(struct actor *actor, unsigned port, const struct weir_rx *rx,
+                          weir_time now)
 {
     struct sim_parsed parsed = sim_parse(rx->head, rx->len, actor->config.link);
     struct actor_packet packet = {.parsed = &parsed,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * An actor: a node without a stack that does what a test or scenario tells it. It sends given packets at
- * given times or in streams, answers pings, reflects datagrams, and records what arrives. */
+ * An actor: a node without a stack that does what a test or scenario tells it. It sends given
+ * packets at given times or in streams, answers pings, reflects datagrams, and records what
+ * arrives. */
 #ifndef WEIR_SIM_ACTOR_H
 #define WEIR_SIM_ACTOR_H
 
@@ -62,12 +63,13 @@ int actor_listen(struct actor *actor, actor_fn fn, void *ctx);
 /* Call it no more. Not from a listener. */
 void actor_unlisten(struct actor *actor, actor_fn fn, void *ctx);
 
-/* Send a copy of a packet through a port, now or at a time that is not past; packets for the same time
- * go out in the order of the calls. May be called from a listener. A packet of length 0, which is what the
- * builders answer when they cannot, is refused: WEIR_E_INVALID. WEIR_E_EXHAUSTED: the queue is full, or no
- * memory. */
+/* Send a copy of a packet through a port, now or at a time that is not past; packets for the same
+ * time go out in the order of the calls. May be called from a listener. A packet of length 0, which
+ * is what the builders answer when they cannot, is refused: WEIR_E_INVALID. WEIR_E_EXHAUSTED: the
+ * queue is full, or no memory. */
 int actor_send(struct actor *actor, unsigned port, const void *bytes, uint32_t len);
-int actor_send_at(struct actor *actor, unsigned port, weir_time at, const void *bytes, uint32_t len);
+int actor_send_at(struct actor *actor, unsigned port, weir_time at, const void *bytes,
+                  uint32_t len);
 
 /* Packets at a rate: number n = 0, 1, ... at start + n * interval. */
 struct actor_stream {

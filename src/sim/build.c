@@ -11,9 +11,10 @@ static bool is_ip4(const struct build_ip *ip)
     return addr_is_ip4(ip->source);
 }
 
-/* Write the IP header for a transport of `len` bytes; returns its length, 0: impossible, or no room for
- * all of the packet. */
-static size_t put_ip(uint8_t *out, size_t size, const struct build_ip *b, uint8_t protocol, size_t len)
+/* Write the IP header for a transport of `len` bytes; returns its length, 0: impossible, or no room
+ * for all of the packet. */
+static size_t put_ip(uint8_t *out, size_t size, const struct build_ip *b, uint8_t protocol,
+                     size_t len)
 {
     uint8_t ttl = b->ttl != 0 ? b->ttl : BUILD_TTL;
     if (addr_is_ip4(b->source) != addr_is_ip4(b->destination) || len > IP4_PACKET_MAX)

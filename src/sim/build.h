@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Whole packets from a few numbers: for actors, middleboxes, scenarios and tests. Bare IP, of either
- * family; build_frame() puts an Ethernet header in front. */
+ * Whole packets from a few numbers: for actors, middleboxes, scenarios and tests. Bare IP, of
+ * either family; build_frame() puts an Ethernet header in front. */
 #ifndef WEIR_SIM_BUILD_H
 #define WEIR_SIM_BUILD_H
 
@@ -39,8 +39,8 @@ struct build_tcp {
     struct tcp_seq seq, ack;
     uint16_t flags; /* TCP_SYN ... */
     uint16_t window, urgent;
-    const struct tcp_options *options; /* NULL: those in option_bytes, a multiple of 4 of at most 40 */
-    struct weir_ref option_bytes;
+    const struct tcp_options *options; /* NULL: those in ... */
+    struct weir_ref option_bytes;      /* ... here, a multiple of 4 of at most 40 */
     struct weir_ref payload;
 };
 
@@ -59,15 +59,16 @@ struct build_icmp_error {
     struct weir_ref packet; /* the IP packet it is about; cut as RFC 1812 and RFC 4443 say */
 };
 
-/* Write the packet with correct lengths and checksums to `out`; returns its length, or 0 when it does
- * not fit `size` or an IP packet, or when the addresses are of two families. Bound: linear in it. */
+/* Write the packet with correct lengths and checksums to `out`; returns its length, or 0 when it
+ * does not fit `size` or an IP packet, or when the addresses are of two families. Bound: linear in
+ * it. */
 uint32_t build_udp(uint8_t *out, size_t size, const struct build_udp *b);
 uint32_t build_tcp(uint8_t *out, size_t size, const struct build_tcp *b);
 uint32_t build_icmp_echo(uint8_t *out, size_t size, const struct build_icmp_echo *b);
 uint32_t build_icmp_error(uint8_t *out, size_t size, const struct build_icmp_error *b);
 
-/* Put an Ethernet header before the IP packet of `len` bytes at `out`, the type by its version, padded
- * to the minimum; returns the length of the frame, or 0 when it does not fit `size`. */
+/* Put an Ethernet header before the IP packet of `len` bytes at `out`, the type by its version,
+ * padded to the minimum; returns the length of the frame, or 0 when it does not fit `size`. */
 uint32_t build_frame(uint8_t *out, size_t size, uint32_t len, struct eth_addr source,
                      struct eth_addr destination);
 
@@ -77,9 +78,10 @@ struct build_ip build_path(const struct sim_parsed *packet, bool back);
 /* The address that `text` says, which must be one ("10.0.0.1", "2001:db8::1"). */
 struct weir_addr build_addr(const char *text);
 
-/* Are all checksums of the packet right, every byte summed again? For those that receive packets, and
- * for tests of those that rewrite them. What is no good IP packet is not right; a protocol that has no
- * checksum we know, and a fragment behind its IP header, are. UDP without one is right over IPv4. */
+/* Are all checksums of the packet right, every byte summed again? For those that receive packets,
+ * and for tests of those that rewrite them. What is no good IP packet is not right; a protocol that
+ * has no checksum we know, and a fragment behind its IP header, are. UDP without one is right over
+ * IPv4. */
 bool build_is_sound(const uint8_t *bytes, uint32_t len, unsigned link);
 
 #endif

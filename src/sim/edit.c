@@ -110,14 +110,14 @@ void edit_tcp_header(uint8_t *bytes, uint32_t *len, const struct sim_parsed *par
     uint8_t from[TCP_HEADER_BYTES_MAX] = {0}, to[TCP_HEADER_BYTES_MAX] = {0};
     uint32_t from_len = parsed->payload_offset - parsed->transport_offset;
     uint8_t *transport = bytes + parsed->transport_offset;
-    CHECK(NULL, parsed->protocol == IP_PROTOCOL_TCP && parsed->transport_len > 0 &&
-                    !parsed->fragment);
+    CHECK(NULL,
+          parsed->protocol == IP_PROTOCOL_TCP && parsed->transport_len > 0 && !parsed->fragment);
     CHECK(NULL, header_len % 4 == 0 && header_len >= TCP_HEADER_BYTES &&
                     header_len <= TCP_HEADER_BYTES_MAX);
     memcpy(from, transport, from_len);
     memcpy(to, header, header_len);
-    /* The payload moves by whole words, so its part of the sum stays as it is; zeros add nothing. The
-     * field itself is outside the sum. */
+    /* The payload moves by whole words, so its part of the sum stays as it is; zeros add nothing.
+     * The field itself is outside the sum. */
     memcpy(to + TCP_CHECKSUM_AT, from + TCP_CHECKSUM_AT, 2);
     edit_transport_sum(bytes, parsed, from, to, sizeof from);
     memcpy(to + TCP_CHECKSUM_AT, transport + TCP_CHECKSUM_AT, 2);

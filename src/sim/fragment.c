@@ -6,8 +6,8 @@
 
 enum { OPTION_COPIED = 0x80 };
 
-/* The options for all fragments but the first (RFC 791 section 3.1). The packet parses, so their lengths
- * are sound. */
+/* The options for all fragments but the first (RFC 791 section 3.1). The packet parses, so their
+ * lengths are sound. */
 static uint8_t options_copied(uint8_t *out, const struct ip4 *ip)
 {
     uint8_t len = 0;
@@ -45,7 +45,8 @@ unsigned sim_fragment_count(const uint8_t *ip, uint32_t len, uint32_t mtu)
     return (header.payload_len + room - 1) / room;
 }
 
-uint32_t sim_fragment_make(const uint8_t *ip, uint32_t len, uint32_t mtu, unsigned index, uint8_t *out)
+uint32_t sim_fragment_make(const uint8_t *ip, uint32_t len, uint32_t mtu, unsigned index,
+                           uint8_t *out)
 {
     struct ip4 header;
     uint8_t options[IP4_OPTIONS_MAX];

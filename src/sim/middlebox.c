@@ -82,8 +82,8 @@ bool middlebox_answer(const struct middlebox_packet *packet, const struct middle
     const struct sim_parsed *p = &packet->parsed;
     const uint8_t *ip = packet->bytes + p->ip_offset;
     bool v4 = p->ip_version == 4;
-    enum ip6_answer rule = error->type == ICMP6_PACKET_TOO_BIG ? IP6_ANSWER_ALWAYS
-                                                               : IP6_ANSWER_UNLESS_MULTICAST;
+    enum ip6_answer rule =
+        error->type == ICMP6_PACKET_TOO_BIG ? IP6_ANSWER_ALWAYS : IP6_ANSWER_UNLESS_MULTICAST;
     if (v4 ? !icmp4_may_answer(ip, p->ip_len, false)
            : p->ip_version != 6 || !icmp6_may_answer(ip, p->ip_len, false, rule))
         return false;
@@ -103,7 +103,8 @@ bool middlebox_answer(const struct middlebox_packet *packet, const struct middle
 
 /* ---- the node ---- */
 
-static void box_packet(struct middlebox *box, unsigned port, const struct weir_rx *rx, weir_time now)
+static void box_packet(struct middlebox *box, unsigned port, const struct weir_rx *rx,
+                       weir_time now)
 {
     CHECK(NULL, rx->frag_count == 0 && rx->len <= WEIR_PACKET_BYTES_MAX);
     memcpy(box->scratch, rx->head, rx->len);
@@ -139,7 +140,8 @@ static void box_input(void *ctx, unsigned port, const struct weir_rx *rx, unsign
         box_packet(ctx, port, &rx[i], now);
 }
 
-static unsigned box_output(void *ctx, unsigned port, struct weir_tx *tx, unsigned max, weir_time now)
+static unsigned box_output(void *ctx, unsigned port, struct weir_tx *tx, unsigned max,
+                           weir_time now)
 {
     struct middlebox *box = ctx;
     (void)now;

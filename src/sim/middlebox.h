@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * The frame of a middlebox: a node with two ports that stands between two links and passes on, in
- * order, what comes through. What a box does to packets is its one decision function; everything that
- * a box does not handle goes on unchanged, malformed packets too. */
+ * order, what comes through. What a box does to packets is its one decision function; everything
+ * that a box does not handle goes on unchanged, malformed packets too. */
 #ifndef WEIR_SIM_MIDDLEBOX_H
 #define WEIR_SIM_MIDDLEBOX_H
 
 #include "sim/node.h"
 #include "sim/packet.h"
 
-enum middlebox_port {
-    MIDDLEBOX_INSIDE = 0,
-    MIDDLEBOX_OUTSIDE = 1,
-    MIDDLEBOX_PORTS = 2
-};
+enum middlebox_port { MIDDLEBOX_INSIDE = 0, MIDDLEBOX_OUTSIDE = 1, MIDDLEBOX_PORTS = 2 };
 
 /* Bits: packets that come in on these ports. */
 enum middlebox_from {
@@ -31,16 +27,16 @@ struct middlebox_common {
     uint32_t queue_packets_max; /* waiting for a port; 0: MIDDLEBOX_QUEUE_PACKETS */
 };
 
-/* By port of arrival: received = forwarded + dropped + overflowed + held. By port of departure: injected
- * and injections_lost. */
+/* By port of arrival: received = forwarded + dropped + overflowed + held. By port of departure:
+ * injected and injections_lost. */
 struct middlebox_stats {
     uint64_t received[MIDDLEBOX_PORTS];
     uint64_t forwarded[MIDDLEBOX_PORTS];
     uint64_t changed[MIDDLEBOX_PORTS]; /* of those forwarded: not as they came */
     uint64_t dropped[MIDDLEBOX_PORTS]; /* by decision */
     uint64_t overflowed[MIDDLEBOX_PORTS];
-    uint64_t held[MIDDLEBOX_PORTS]; /* now: kept back by the box */
-    uint64_t injected[MIDDLEBOX_PORTS]; /* packets of the box's own */
+    uint64_t held[MIDDLEBOX_PORTS];            /* now: kept back by the box */
+    uint64_t injected[MIDDLEBOX_PORTS];        /* packets of the box's own */
     uint64_t injections_lost[MIDDLEBOX_PORTS]; /* for want of room in the queue */
 };
 
@@ -90,12 +86,13 @@ void *middlebox_ctx(const struct middlebox *box);
 void middlebox_inject(struct middlebox *box, enum middlebox_port port, const void *bytes,
                       uint32_t len);
 
-/* Inject an IP packet, in a frame like that of `packet`: towards its sender, between the same stations. */
+/* Inject an IP packet, in a frame like that of `packet`: towards its sender, between the same
+ * stations. */
 void middlebox_inject_ip(const struct middlebox_packet *packet, enum middlebox_port port,
                          const uint8_t *ip, uint32_t len);
 
-/* For boxes that hold packets: forward one that came in on `from`, at once (before the packet that is
- * being decided), or drop it (bytes NULL). */
+/* For boxes that hold packets: forward one that came in on `from`, at once (before the packet that
+ * is being decided), or drop it (bytes NULL). */
 void middlebox_release(struct middlebox *box, enum middlebox_port from, const void *bytes,
                        uint32_t len);
 

@@ -10,11 +10,7 @@
 #include "sim/middlebox_path.h"
 #include "wire/icmp.h"
 
-enum {
-    IP4_FRAGMENT_AT = 6,
-    IP4_TTL_AT = 8,
-    IP6_HOP_LIMIT_AT = 7
-};
+enum { IP4_FRAGMENT_AT = 6, IP4_TTL_AT = 8, IP6_HOP_LIMIT_AT = 7 };
 
 struct path_mtu {
     struct path_mtu_config config;
@@ -30,10 +26,10 @@ static struct weir_addr router(const struct path_mtu *path, const struct sim_par
 static enum middlebox_verdict drop_expired(struct path_mtu *path, struct middlebox_packet *packet)
 {
     const struct sim_parsed *p = &packet->parsed;
-    struct middlebox_error error = {
-        .type = p->ip_version == 4 ? (uint8_t)ICMP4_TIME_EXCEEDED : (uint8_t)ICMP6_TIME_EXCEEDED,
-        .code = ICMP_HOPS_EXCEEDED,
-        .source = router(path, p)};
+    struct middlebox_error error = {.type = p->ip_version == 4 ? (uint8_t)ICMP4_TIME_EXCEEDED
+                                                               : (uint8_t)ICMP6_TIME_EXCEEDED,
+                                    .code = ICMP_HOPS_EXCEEDED,
+                                    .source = router(path, p)};
     path->stats.expired++;
     path->stats.answered += middlebox_answer(packet, &error);
     return MIDDLEBOX_DROP;
@@ -59,7 +55,8 @@ static enum middlebox_verdict drop_large(struct path_mtu *path, struct middlebox
     return MIDDLEBOX_DROP;
 }
 
-/* All fragments but the last follow as packets of the box's own; the first takes the packet's place. */
+/* All fragments but the last follow as packets of the box's own; the first takes the packet's
+ * place. */
 static enum middlebox_verdict cut(struct path_mtu *path, struct middlebox_packet *packet)
 {
     const struct sim_parsed *p = &packet->parsed;

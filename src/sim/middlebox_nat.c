@@ -61,8 +61,8 @@ static struct ip4_addr addr_of(const uint8_t *ip, enum end end)
     return addr;
 }
 
-/* Where the port stands in a transport header of this protocol: the id of echo messages is the port of
- * the end that asks. */
+/* Where the port stands in a transport header of this protocol: the id of echo messages is the port
+ * of the end that asks. */
 static size_t port_at(uint8_t protocol, enum end end)
 {
     return protocol == IP_PROTOCOL_ICMP4 ? ICMP_ID_AT : end == SOURCE ? 0 : 2;
@@ -151,8 +151,8 @@ static enum middlebox_verdict fragment_later(struct nat *nat, struct middlebox_p
 
 /* ---- ICMP errors ---- */
 
-/* Change an end of the quoted packet, with those of its checksums that are quoted, and the checksum of
- * the message that quotes it. */
+/* Change an end of the quoted packet, with those of its checksums that are quoted, and the checksum
+ * of the message that quotes it. */
 static void set_quoted_end(struct middlebox_packet *packet, const struct icmp_quote *quote,
                            enum end end, const struct nat_endpoint *to)
 {
@@ -179,7 +179,7 @@ static void set_quoted_end(struct middlebox_packet *packet, const struct icmp_qu
     edit_sum(icmp + ICMP_CHECKSUM_AT, before, ip, len);
 }
 
-/* An error about a packet that went out (it came from outside), or that came in (RFC 5508 REQ-4). */
+/* An error about a packet that went out (the error comes from outside), or that came in. */
 static enum middlebox_verdict icmp_error(struct nat *nat, struct middlebox_packet *packet)
 {
     const struct sim_parsed *p = &packet->parsed;
@@ -192,8 +192,7 @@ static enum middlebox_verdict icmp_error(struct nat *nat, struct middlebox_packe
     if (p->transport_len > ICMP_HEADER_LEN &&
         icmp4_quote_parse(&quote, quoted, p->transport_len - ICMP_HEADER_LEN) == WEIR_DROP_NONE &&
         has_port(quote.protocol, quoted + quote.transport_at, end)) {
-        struct nat_endpoint e =
-            endpoint(quote.protocol, quoted, quoted + quote.transport_at, end);
+        struct nat_endpoint e = endpoint(quote.protocol, quoted, quoted + quote.transport_at, end);
         if (!inward)
             m = nat_table_inside(&nat->table, &e, packet->now);
         else if (ip4_eq(e.addr, nat->outside))
@@ -246,8 +245,8 @@ static void reset(struct nat *nat, const struct middlebox_packet *packet)
         .destination_port = p->source_port,
         .flags = acks ? TCP_RST : TCP_RST | TCP_ACK,
         .seq = acks ? p->ack : seq_make(0),
-        .ack = acks ? seq_make(0)
-                    : seq_add(p->seq, tcp_segment_seq_len(p->tcp_flags, p->payload_len)),
+        .ack =
+            acks ? seq_make(0) : seq_add(p->seq, tcp_segment_seq_len(p->tcp_flags, p->payload_len)),
     };
     uint32_t len = build_tcp(out, sizeof out, &b);
     middlebox_inject_ip(packet, (enum middlebox_port)packet->from, out, len);
@@ -315,11 +314,11 @@ static enum middlebox_verdict nat_decide(void *ctx, struct middlebox_packet *pac
     struct nat *nat = ctx;
     const struct sim_parsed *p = &packet->parsed;
     const uint8_t *ip = packet->bytes + p->ip_offset;
-    bool handled = p->ip_version == 4 &&
-                   (p->protocol == IP_PROTOCOL_TCP || p->protocol == IP_PROTOCOL_UDP ||
-                    p->protocol == IP_PROTOCOL_ICMP4);
-    if (!handled || (packet->from == MIDDLEBOX_OUTSIDE &&
-                     !ip4_eq(addr_of(ip, DESTINATION), nat->outside)))
+    bool handled =
+        p->ip_version == 4 && (p->protocol == IP_PROTOCOL_TCP || p->protocol == IP_PROTOCOL_UDP ||
+                               p->protocol == IP_PROTOCOL_ICMP4);
+    if (!handled ||
+        (packet->from == MIDDLEBOX_OUTSIDE && !ip4_eq(addr_of(ip, DESTINATION), nat->outside)))
         return MIDDLEBOX_FORWARD;
     uint16_t fragment = load16(ip + IP4_FRAGMENT_AT);
     if ((fragment & IP4_FRAGMENT_OFFSET_MASK) != 0)

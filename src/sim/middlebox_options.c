@@ -9,10 +9,7 @@
 #include "wire/ip4.h"
 #include "wire/tcp_options.h"
 
-enum {
-    MSS_OPTION_LEN = 4,
-    OFFSET_FLAGS_AT = 12
-};
+enum { MSS_OPTION_LEN = 4, OFFSET_FLAGS_AT = 12 };
 
 /* A whole TCP segment that a box with these settings is for. */
 static bool is_segment(const struct middlebox_packet *packet, unsigned from, unsigned segments)
@@ -113,8 +110,8 @@ static bool unwanted(const struct option_stripper_config *config, uint8_t kind)
     return config->unknown && !is_common(kind);
 }
 
-/* Put NOPs where unwanted options stand; returns how many. What stands behind an option of an illegal
- * length is left as it is. */
+/* Put NOPs where unwanted options stand; returns how many. What stands behind an option of an
+ * illegal length is left as it is. */
 static uint64_t erase(const struct option_stripper_config *config, uint8_t *header, uint32_t len)
 {
     struct tcp_option_iter it = options_begin(header, len);
@@ -129,8 +126,8 @@ static uint64_t erase(const struct option_stripper_config *config, uint8_t *head
     return removed;
 }
 
-/* Write the header without NOPs and unwanted options to `out`; returns its length, and `len` when an
- * option has an illegal length. */
+/* Write the header without NOPs and unwanted options to `out`; returns its length, and `len` when
+ * an option has an illegal length. */
 static uint32_t shorten(const struct option_stripper_config *config, uint8_t *out,
                         const uint8_t *header, uint32_t len, uint64_t *removed)
 {

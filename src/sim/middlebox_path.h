@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Middleboxes of the path below TCP: a router with a small MTU (or a black hole), an ICMP filter, one that
- * bleaches ECN. */
+ * Middleboxes of the path below TCP: a router with a small MTU (or a black hole), an ICMP filter,
+ * one that bleaches ECN. */
 #ifndef WEIR_SIM_MIDDLEBOX_PATH_H
 #define WEIR_SIM_MIDDLEBOX_PATH_H
 
@@ -13,9 +13,9 @@ struct path_mtu_config {
     uint8_t from;       /* enum middlebox_from: packets that came in there are measured; 0: both */
     uint32_t mtu_bytes; /* from the IP header; 0: no limit */
     bool silent;        /* a black hole (RFC 2923 section 2.1): no ICMP about what is too large */
-    /* The MTU that ICMP tells; 0: mtu_bytes. UINT32_MAX: none, as routers before RFC 1191 (IPv4). */
+    /* The MTU that ICMP tells; 0: mtu_bytes. UINT32_MAX: none, as before RFC 1191 (IPv4). */
     uint32_t told_bytes;
-    bool hops;          /* lower TTL and hop limit, and answer those that end with time exceeded */
+    bool hops; /* lower TTL and hop limit, and answer those that end with time exceeded */
     struct weir_addr router4, router6; /* whom ICMP comes from */
 };
 
@@ -57,7 +57,7 @@ struct middlebox *middlebox_add_icmp_filter(struct sim *sim, const char *name,
                                             const struct icmp_filter_config *config);
 struct icmp_filter_stats middlebox_icmp_filter_stats(const struct middlebox *box);
 
-/* ---- ECN bleacher and worse (NF-54): routers that still write the old type-of-service byte ---- */
+/* ---- ECN bleacher and worse (NF-54): routers that write the old type-of-service byte ---- */
 
 enum ecn_bleach {
     ECN_BLEACH_CLEAR = 0, /* ECT and CE become Not-ECT */

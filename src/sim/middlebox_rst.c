@@ -37,13 +37,12 @@ static void kill_connection(struct injector *injector, const struct middlebox_pa
         inject(injector, packet, &rst, false);
     }
     if (c->to_sender || !c->to_receiver) {
-        struct build_tcp rst = {
-            .ip = build_path(p, true),
-            .source_port = p->destination_port,
-            .destination_port = p->source_port,
-            .seq = acks ? p->ack : seq_make(0),
-            .ack = acks ? seq_make(0) : next,
-            .flags = acks ? TCP_RST : TCP_RST | TCP_ACK};
+        struct build_tcp rst = {.ip = build_path(p, true),
+                                .source_port = p->destination_port,
+                                .destination_port = p->source_port,
+                                .seq = acks ? p->ack : seq_make(0),
+                                .ack = acks ? seq_make(0) : next,
+                                .flags = acks ? TCP_RST : TCP_RST | TCP_ACK};
         inject(injector, packet, &rst, true);
     }
 }

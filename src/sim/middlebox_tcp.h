@@ -8,9 +8,9 @@
 
 /* Bits: which segments. */
 enum middlebox_segments {
-    MIDDLEBOX_SYN = 1U << 0,     /* SYN without ACK */
+    MIDDLEBOX_SYN = 1U << 0, /* SYN without ACK */
     MIDDLEBOX_SYN_ACK = 1U << 1,
-    MIDDLEBOX_NO_SYN = 1U << 2,  /* all others */
+    MIDDLEBOX_NO_SYN = 1U << 2, /* all others */
     MIDDLEBOX_SYNS = MIDDLEBOX_SYN | MIDDLEBOX_SYN_ACK,
     MIDDLEBOX_SEGMENTS = MIDDLEBOX_SYNS | MIDDLEBOX_NO_SYN
 };
@@ -56,8 +56,8 @@ struct middlebox *middlebox_add_option_stripper(struct sim *sim, const char *nam
                                                 const struct option_stripper_config *config);
 struct option_stripper_stats middlebox_option_stripper_stats(const struct middlebox *box);
 
-/* ---- window-scale eraser: the firewall of the early 2000s. It takes the option out of one half of the
- *      handshake only, so that the ends disagree about the windows of the whole connection ---- */
+/* ---- window-scale eraser: the firewall of the early 2000s. It takes the option out of one half of
+ * the handshake only, so that the ends disagree about the windows of the whole connection ---- */
 
 struct scale_eraser_config {
     struct middlebox_common common;
@@ -73,17 +73,17 @@ struct middlebox *middlebox_add_scale_eraser(struct sim *sim, const char *name,
 
 struct rst_injector_config {
     struct middlebox_common common;
-    uint8_t from;          /* enum middlebox_from: segments that come in there; 0: both */
-    uint32_t payload_min;  /* segments with at least so much payload */
+    uint8_t from;         /* enum middlebox_from: segments that come in there; 0: both */
+    uint32_t payload_min; /* segments with at least so much payload */
     /* Asked last; NULL: yes. */
     bool (*match)(void *ctx, const struct sim_parsed *segment);
-    void *ctx;             /* the caller's */
-    uint64_t nth;          /* the first to be answered, from 1; 0: 1 */
-    uint64_t count;        /* how many from there on; 0: 1 */
+    void *ctx;                   /* the caller's */
+    uint64_t nth;                /* the first to be answered, from 1; 0: 1 */
+    uint64_t count;              /* how many from there on; 0: 1 */
     bool to_sender, to_receiver; /* neither: both */
-    bool swallow;          /* the segment itself goes no further */
-    int32_t seq_offset;    /* added to the correct sequence number */
-    uint8_t ttl;           /* or hop limit; 0: 64 */
+    bool swallow;                /* the segment itself goes no further */
+    int32_t seq_offset;          /* added to the correct sequence number */
+    uint8_t ttl;                 /* or hop limit; 0: 64 */
 };
 
 struct rst_injector_stats {
@@ -91,14 +91,16 @@ struct rst_injector_stats {
     uint64_t injected; /* RSTs */
 };
 
-/* The RSTs go out behind the segment. The one to the receiver has the sequence number that follows the
- * segment (its own, if it is swallowed); the one to the sender has what the segment acknowledges and, if
- * that says nothing, is an RST, ACK of the segment, as from a closed port (RFC 9293 section 3.5.2). */
+/* The RSTs go out behind the segment. The one to the receiver has the sequence number that follows
+ * the segment (its own, if it is swallowed); the one to the sender has what the segment
+ * acknowledges and, if that says nothing, is an RST, ACK of the segment, as from a closed port (RFC
+ * 9293 section 3.5.2). */
 struct middlebox *middlebox_add_rst_injector(struct sim *sim, const char *name,
                                              const struct rst_injector_config *config);
 struct rst_injector_stats middlebox_rst_injector_stats(const struct middlebox *box);
 
-/* ---- ACK thinner: cable modems and radio links that save the way back (RFC 3449 section 5.2.1) ---- */
+/* ---- ACK thinner: cable modems and radio links that save the way back (RFC 3449 section 5.2.1)
+ * ---- */
 
 struct ack_thinner_config {
     struct middlebox_common common;
@@ -112,8 +114,8 @@ struct ack_thinner_stats {
     uint64_t thinned; /* of them dropped for a later one */
 };
 
-/* An ACK is dropped for a later one only if that acknowledges more: duplicate ACKs and window updates pass,
- * and so do segments with SACK blocks, with whatever was held before them. */
+/* An ACK is dropped for a later one only if that acknowledges more: duplicate ACKs and window
+ * updates pass, and so do segments with SACK blocks, with whatever was held before them. */
 struct middlebox *middlebox_add_ack_thinner(struct sim *sim, const char *name,
                                             const struct ack_thinner_config *config);
 struct ack_thinner_stats middlebox_ack_thinner_stats(const struct middlebox *box);

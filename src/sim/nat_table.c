@@ -35,8 +35,7 @@ static bool same_inside(const void *ctx, uint32_t value)
 {
     const struct search *s = ctx;
     const struct nat_endpoint *e = &s->table->mapping[value].inside;
-    return e->protocol == s->key.protocol && e->port == s->key.port &&
-           ip4_eq(e->addr, s->key.addr);
+    return e->protocol == s->key.protocol && e->port == s->key.port && ip4_eq(e->addr, s->key.addr);
 }
 
 static bool same_outside(const void *ctx, uint32_t value)
@@ -170,8 +169,7 @@ struct nat_mapping *nat_table_map(struct nat_table *t, const struct nat_endpoint
     }
     uint32_t index = t->unused[--t->unused_count];
     struct nat_mapping *m = &t->mapping[index];
-    *m = (struct nat_mapping){
-        .inside = *inside, .outside_port = port, .in_use = true, .used = now};
+    *m = (struct nat_mapping){.inside = *inside, .outside_port = port, .in_use = true, .used = now};
     bool inserted = map_insert(&t->by_inside, hash_endpoint(t, inside), index) &&
                     map_insert(&t->by_outside, hash_port(t, inside->protocol, port), index);
     CHECK(NULL, inserted);

@@ -28,7 +28,7 @@ struct nat_endpoint {
 struct nat_mapping {
     struct nat_endpoint inside;
     uint16_t outside_port;
-    uint8_t tcp;    /* enum nat_tcp */
+    uint8_t tcp; /* enum nat_tcp */
     bool in_use;
     weir_time used; /* last */
 };
@@ -61,8 +61,8 @@ struct nat_mapping *nat_table_inside(struct nat_table *t, const struct nat_endpo
 struct nat_mapping *nat_table_outside(struct nat_table *t, uint8_t protocol, uint16_t port,
                                       weir_time now);
 
-/* Map an endpoint that is not mapped; NULL (counted): the table is full of mappings that live, or no
- * port is free. Bound: linear in the ports and the mappings. */
+/* Map an endpoint that is not mapped; NULL (counted): the table is full of mappings that live, or
+ * no port is free. Bound: linear in the ports and the mappings. */
 struct nat_mapping *nat_table_map(struct nat_table *t, const struct nat_endpoint *inside,
                                   weir_time now);
 

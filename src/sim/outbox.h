@@ -23,8 +23,8 @@ void sim_outbox_init(struct sim_outbox *box, struct sim *sim, uint32_t packets_m
  * stops with WEIR_E_EXHAUSTED. */
 bool sim_outbox_put(struct sim_outbox *box, const void *bytes, uint32_t len);
 
-/* Hand out up to `max` packets, oldest first, as a node's output() does; answers how many. They stay
- * valid until the next take. */
+/* Hand out up to `max` packets, oldest first, as a node's output() does; answers how many. They
+ * stay valid until the next take. */
 unsigned sim_outbox_take(struct sim_outbox *box, struct weir_tx *tx, unsigned max);
 
 /* Free all that is in it. */

@@ -25,8 +25,7 @@ static uint32_t make_payload(struct ping *ping, uint32_t number)
 {
     struct rng root = rng_make(ping->config.seed);
     struct rng rng = rng_fork(&root, number);
-    uint32_t len =
-        (uint32_t)rng_between(&rng, ping->config.payload_min, ping->config.payload_max);
+    uint32_t len = (uint32_t)rng_between(&rng, ping->config.payload_min, ping->config.payload_max);
     store32(ping->payload, number);
     rng_bytes(&rng, ping->payload + 4, len - 4);
     return len;
@@ -53,7 +52,8 @@ static uint32_t make(void *ctx, uint64_t number, weir_time now, uint8_t *out, ui
 }
 
 /* The payload of a packet that is a reply to us by its header. */
-static bool find_reply(const struct ping *ping, const struct sim_parsed *p, struct weir_ref *payload)
+static bool find_reply(const struct ping *ping, const struct sim_parsed *p,
+                       struct weir_ref *payload)
 {
     const struct ping_config *c = &ping->config;
     const uint8_t *at = p->bytes + p->transport_offset;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Round trips: an actor sends numbered requests, ICMP echo or UDP to one that reflects, and accounts for
- * every reply. */
+ * Round trips: an actor sends numbered requests, ICMP echo or UDP to one that reflects, and
+ * accounts for every reply. */
 #ifndef WEIR_SIM_PING_H
 #define WEIR_SIM_PING_H
 
@@ -8,10 +8,7 @@
 
 struct ping;
 
-enum ping_kind {
-    PING_ICMP = 0,
-    PING_UDP
-};
+enum ping_kind { PING_ICMP = 0, PING_UDP };
 
 enum {
     PING_COUNT_MAX = 65536, /* the sequence numbers of ICMP echo */
@@ -41,12 +38,12 @@ struct ping_stats {
     uint64_t duplicates; /* further good ones */
     uint64_t damaged;    /* the checksum is right, the content is not */
     uint64_t unexpected;
-    uint64_t overtaken;  /* of those received: a later request was answered before */
+    uint64_t overtaken; /* of those received: a later request was answered before */
     weir_time rtt_min, rtt_max, rtt_sum; /* of those received */
 };
 
-/* Begin. Owner: the caller frees it, after the simulation was destroyed. NULL: no memory, a value out of
- * range, or the actor has no room for a stream and a listener. */
+/* Begin. Owner: the caller frees it, after the simulation was destroyed. NULL: no memory, a value
+ * out of range, or the actor has no room for a stream and a listener. */
 struct ping *ping_start(struct actor *actor, const struct ping_config *config);
 void ping_free(struct ping *ping);
 

@@ -8,10 +8,7 @@
 #include "sim/scenario_kit.h"
 #include "wire/print.h"
 
-enum {
-    EVENTS_BETWEEN_STOPS = 4096,
-    LINE_MAX_BYTES = 512
-};
+enum { EVENTS_BETWEEN_STOPS = 4096, LINE_MAX_BYTES = 512 };
 
 #define EVENTS_MAX UINT64_C(100000000) /* more is a scenario that does not end */
 
@@ -93,7 +90,7 @@ struct sim_link *scenario_link(struct scenario_run *run, struct sim *sim,
         sim_link_add(sim, link->name, link->a, link->port_a, link->b, link->port_b, &config);
     CHECK(NULL, made != NULL);
     if (run->capture != NULL && link->capture != 0)
-        /* An error stays in the writer and stops the simulation with the first packet. */
+        /* An error stays in the writer, for whoever flushes it. */
         (void)sim_link_capture(made, run->capture, link->capture);
     return made;
 }
@@ -168,11 +165,11 @@ void scenario_report_dir(struct scenario_run *run, const struct sim_link *link, 
     for (unsigned i = 0; i < sizeof others / sizeof others[0]; i++)
         if (others[i].value != 0)
             scenario_figure(run, others[i].name, (int64_t)others[i].value, "packets");
-    scenario_check(run, s.sent + s.duplicated == s.delivered + lost + s.in_flight,
-                   "sent + duplicated = delivered + lost + in flight: %llu + %llu = %llu + %llu + %llu",
-                   (unsigned long long)s.sent, (unsigned long long)s.duplicated,
-                   (unsigned long long)s.delivered, (unsigned long long)lost,
-                   (unsigned long long)s.in_flight);
+    scenario_check(
+        run, s.sent + s.duplicated == s.delivered + lost + s.in_flight,
+        "sent + duplicated = delivered + lost + in flight: %llu + %llu = %llu + %llu + %llu",
+        (unsigned long long)s.sent, (unsigned long long)s.duplicated,
+        (unsigned long long)s.delivered, (unsigned long long)lost, (unsigned long long)s.in_flight);
 }
 
 void scenario_note_packet(struct scenario_run *run, const char *subject,

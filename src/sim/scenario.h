@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Named scenarios: plain code that builds nodes and links, lets them run, reports figures and checks its
- * own expectations. One seed, one history. */
+ * Named scenarios: plain code that builds nodes and links, lets them run, reports figures and
+ * checks its own expectations. One seed, one history. */
 #ifndef WEIR_SIM_SCENARIO_H
 #define WEIR_SIM_SCENARIO_H
 
@@ -25,7 +25,7 @@ struct scenario_item {
 /* One run. The caller sets the first part and reads the second. */
 struct scenario_run {
     uint64_t seed;
-    weir_time until; /* stop at this virtual time; 0: run to the end */
+    weir_time until;                /* stop at this virtual time; 0: run to the end */
     struct capture_writer *capture; /* a pcapng, open; NULL: none. Stays the caller's */
     /* Told every line of the report, in order; NULL: nobody is. */
     void (*report)(void *ctx, const struct scenario_item *item);
@@ -51,8 +51,8 @@ struct scenario {
 const struct scenario *scenario_at(unsigned index);
 const struct scenario *scenario_find(const char *name);
 
-/* Run one. Errors: those of the simulation (sim_error()): WEIR_E_EXHAUSTED, those of the capture. Whether
- * the expectations were met is in the run. */
+/* Run one. Errors: those of the simulation (sim_error()): WEIR_E_EXHAUSTED, those of the capture.
+ * Whether the expectations were met is in the run. */
 int scenario_play(const struct scenario *scenario, struct scenario_run *run);
 
 #endif

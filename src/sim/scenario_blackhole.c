@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Path MTU discovery where a router answers, where it is silent, and where a firewall eats its answers
- * (RFC 1191, RFC 8201, RFC 2923 section 2.1). */
+ * Path MTU discovery where a router answers, where it is silent, and where a firewall eats its
+ * answers (RFC 1191, RFC 8201, RFC 2923 section 2.1). */
 #include <stdio.h>
 
 #include "sim/middlebox_path.h"
@@ -8,13 +8,7 @@
 #include "sim/scenario_kit.h"
 #include "wire/udp.h"
 
-enum {
-    TRIES = 5,
-    MTU_LOCAL = 1500,
-    MTU_PATH = 1400,
-    PATHS = 6,
-    PORT = 9
-};
+enum { TRIES = 5, MTU_LOCAL = 1500, MTU_PATH = 1400, PATHS = 6, PORT = 9 };
 
 enum mode { ANSWERED, SILENT, FILTERED };
 
@@ -31,9 +25,9 @@ struct path {
     struct ping *ping;
     struct build_ip ip;
     uint8_t payload[MTU_LOCAL];
-    uint32_t mtu;      /* as the client believes */
-    unsigned arrived;  /* large datagrams, at the server */
-    unsigned told;     /* ICMP, at the client */
+    uint32_t mtu;     /* as the client believes */
+    unsigned arrived; /* large datagrams, at the server */
+    unsigned told;    /* ICMP, at the client */
 };
 
 static uint32_t path_make(void *ctx, uint64_t number, weir_time now, uint8_t *out, uint32_t size)
@@ -134,14 +128,12 @@ static void path_traffic(struct path *path, struct sim *sim)
     struct rng rng = sim_rng(sim, path->name);
     rng_bytes(&rng, path->payload, sizeof path->payload);
     path->mtu = MTU_LOCAL;
-    path->ip = (struct build_ip){
-        .source = build_addr(path->v6 ? "2001:db8::1" : "10.0.0.1"),
-        .destination = build_addr(path->v6 ? "2001:db8:1::2" : "192.0.2.2"),
-        .dont_fragment = true};
-    struct actor_stream stream = {.interval = 100 * WEIR_NS_PER_MS,
-                                  .count = TRIES,
-                                  .make = path_make,
-                                  .ctx = path};
+    path->ip =
+        (struct build_ip){.source = build_addr(path->v6 ? "2001:db8::1" : "10.0.0.1"),
+                          .destination = build_addr(path->v6 ? "2001:db8:1::2" : "192.0.2.2"),
+                          .dont_fragment = true};
+    struct actor_stream stream = {
+        .interval = 100 * WEIR_NS_PER_MS, .count = TRIES, .make = path_make, .ctx = path};
     struct ping_config ping = {.source = path->ip.source,
                                .destination = path->ip.destination,
                                .id = (uint16_t)rng_u32(&rng),
@@ -180,8 +172,9 @@ static void path_report(const struct path *path, struct scenario_run *run)
         scenario_check(run, path->arrived == 0 && path->told == 0 && path->mtu == MTU_LOCAL,
                        "no large datagram ever arrives, and the client cannot know why");
     if (path->mode == FILTERED)
-        scenario_check(run, middlebox_icmp_filter_stats(path->filter).dropped == router.answered &&
-                                router.answered == TRIES,
+        scenario_check(run,
+                       middlebox_icmp_filter_stats(path->filter).dropped == router.answered &&
+                           router.answered == TRIES,
                        "the firewall has dropped every answer");
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A TCP handshake and some data between two scripted ends, through four middleboxes, and what each end
- * gets to see of the other. */
+ * A TCP handshake and some data between two scripted ends, through four middleboxes, and what each
+ * end gets to see of the other. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +19,7 @@ enum {
     SCALE_SERVER = 9
 };
 
-#define OUTSIDE "203.0.113.5"
+#define OUTSIDE         "203.0.113.5"
 #define START_TIMESTAMP 1000U
 
 /* An end: what it has seen of the other, and what it does. */
@@ -30,7 +30,7 @@ struct end {
     struct tcp_seq next; /* to send */
     struct tcp_seq peer; /* expected */
     bool connected;
-    struct build_ip path;       /* towards the peer, as it appears here */
+    struct build_ip path; /* towards the peer, as it appears here */
     uint16_t peer_port;
     struct tcp_options offered; /* in the peer's SYN */
     uint32_t bytes;             /* of data received in sequence */
@@ -97,8 +97,9 @@ static void client_listen(void *ctx, struct actor *actor, const struct actor_pac
     end->connected = true;
     end_send(end, actor, (struct segment){.flags = TCP_ACK});
     for (unsigned i = 0; i < DATA_SEGMENTS; i++)
-        end_send(end, actor, (struct segment){.flags = TCP_ACK | TCP_PSH,
-                                              .payload = {end->data + i * DATA_BYTES, DATA_BYTES}});
+        end_send(end, actor,
+                 (struct segment){.flags = TCP_ACK | TCP_PSH,
+                                  .payload = {end->data + i * DATA_BYTES, DATA_BYTES}});
 }
 
 static void server_listen(void *ctx, struct actor *actor, const struct actor_packet *packet)
@@ -128,17 +129,16 @@ static void chain(struct scenario_run *run, struct sim *sim, struct sim_node *co
 {
     static const char *const names[BOXES + 1] = {"lan", "hop1", "hop2", "hop3", "wan"};
     for (unsigned i = 0; i <= BOXES; i++) {
-        struct scenario_link link = {
-            .name = names[i],
-            .a = node[i],
-            .b = node[i + 1],
-            .port_a = i == 0 ? 0 : MIDDLEBOX_OUTSIDE,
-            .port_b = i == BOXES ? 0 : MIDDLEBOX_INSIDE,
-            .there = {.rate_bps = 100000000, .delay = 4 * WEIR_NS_PER_MS},
-            .back = {.rate_bps = 100000000, .delay = 4 * WEIR_NS_PER_MS},
-            .capture = i == 0       ? (unsigned)SIM_CAPTURE_A
-                       : i == BOXES ? (unsigned)SIM_CAPTURE_B
-                                    : 0U};
+        struct scenario_link link = {.name = names[i],
+                                     .a = node[i],
+                                     .b = node[i + 1],
+                                     .port_a = i == 0 ? 0 : MIDDLEBOX_OUTSIDE,
+                                     .port_b = i == BOXES ? 0 : MIDDLEBOX_INSIDE,
+                                     .there = {.rate_bps = 100000000, .delay = 4 * WEIR_NS_PER_MS},
+                                     .back = {.rate_bps = 100000000, .delay = 4 * WEIR_NS_PER_MS},
+                                     .capture = i == 0       ? (unsigned)SIM_CAPTURE_A
+                                                : i == BOXES ? (unsigned)SIM_CAPTURE_B
+                                                             : 0U};
         scenario_link(run, sim, &link);
     }
 }
@@ -153,8 +153,9 @@ static void report_ends(struct scenario_run *run, const struct end *client,
 {
     struct weir_addr outside = build_addr(OUTSIDE);
     scenario_section(run, "what the boxes did");
-    scenario_check(run, addr_eq(server->path.destination, outside) &&
-                            server->peer_port == client->port && nat.mapped == 1,
+    scenario_check(run,
+                   addr_eq(server->path.destination, outside) &&
+                       server->peer_port == client->port && nat.mapped == 1,
                    "NAT: the server sees the client as %s, with its own port", OUTSIDE);
     scenario_check(run, server->offered.mss == MSS_CLAMPED && client->offered.mss == MSS_CLAMPED,
                    "MSS clamp: both ends see %d instead of %d", MSS_CLAMPED, MSS_LOCAL);
@@ -165,10 +166,12 @@ static void report_ends(struct scenario_run *run, const struct end *client,
     scenario_check(run, has(server, TCP_HAS_WINDOW_SCALE) && !has(client, TCP_HAS_WINDOW_SCALE),
                    "window-scale eraser: the server scales by %d, the client by nothing",
                    server->offered.window_scale);
-    scenario_check(run, server->bytes == sizeof server->data &&
-                            memcmp(server->data, client->data, sizeof server->data) == 0,
+    scenario_check(run,
+                   server->bytes == sizeof server->data &&
+                       memcmp(server->data, client->data, sizeof server->data) == 0,
                    "all %u bytes of data arrive as they were sent", server->bytes);
-    scenario_check(run, client->unsound + server->unsound == 0 && seq_eq(server->peer, client->next),
+    scenario_check(run,
+                   client->unsound + server->unsound == 0 && seq_eq(server->peer, client->next),
                    "every checksum is right, through all boxes");
 }
 

@@ -3,13 +3,10 @@
 #include "sim/ping.h"
 #include "sim/scenario_kit.h"
 
-enum {
-    COUNT = 5,
-    SERIES = 3
-};
+enum { COUNT = 5, SERIES = 3 };
 
 #define RATE_BPS UINT64_C(10000000)
-#define DELAY (20 * WEIR_NS_PER_MS)
+#define DELAY    (20 * WEIR_NS_PER_MS)
 #define INTERVAL (100 * WEIR_NS_PER_MS)
 
 static const struct series {

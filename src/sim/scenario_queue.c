@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * One greedy sender before a bottleneck, three times: in front of a long drop-tail queue, of CoDel, and of
- * RED that marks (RFC 8289, RFC 3168). The senders keep a window as TCP does, in its plainest form: one
- * packet more each round trip, half of it after a loss or a mark. */
+ * One greedy sender before a bottleneck, three times: in front of a long drop-tail queue, of CoDel,
+ * and of RED that marks (RFC 8289, RFC 3168). The senders keep a window as TCP does, in its
+ * plainest form: one packet more each round trip, half of it after a loss or a mark. */
 #include <stdlib.h>
 
 #include "base/bytes.h"
@@ -19,8 +19,8 @@ enum {
     ACK_PAYLOAD = 12 /* number, and when the packet was sent */
 };
 
-#define RATE_BPS UINT64_C(5000000)
-#define DELAY (15 * WEIR_NS_PER_MS)
+#define RATE_BPS     UINT64_C(5000000)
+#define DELAY        (15 * WEIR_NS_PER_MS)
 #define SENDING_TIME (8 * WEIR_NS_PER_S)
 
 struct flow {
@@ -30,8 +30,8 @@ struct flow {
     uint16_t port;
     uint64_t window, in_flight; /* window in thousandths */
     bool slow_start;
-    uint32_t next, expected;  /* numbers: to send, to be acknowledged */
-    uint32_t reduce_after;    /* one reduction a round trip: not before this one is acknowledged */
+    uint32_t next, expected; /* numbers: to send, to be acknowledged */
+    uint32_t reduce_after;   /* one reduction a round trip: not before this one is acknowledged */
     uint64_t lost, marked;
     uint32_t delay_us[PACKETS_MAX]; /* one way, of the packets that arrived */
     uint32_t delays;
@@ -58,7 +58,7 @@ static void flow_send(struct flow *flow, weir_time now)
     }
 }
 
-/* The receiver notes the delay and acknowledges each packet; the mark goes back in the ECN field. */
+/* The receiver notes the delay and acknowledges each packet, its ECN field with it. */
 static void receiver_listen(void *ctx, struct actor *actor, const struct actor_packet *packet)
 {
     struct flow *flow = ctx;

@@ -45,7 +45,8 @@ static void stack_destroy(void *ctx)
 }
 
 /* Make the stack with its interfaces; false: it could not be. */
-static bool stack_make(struct stack_node *node, const struct stack_node_config *config, weir_time now)
+static bool stack_make(struct stack_node *node, const struct stack_node_config *config,
+                       weir_time now)
 {
     size_t size = weir_stack_size(config->stack);
     if (size == 0)

@@ -311,11 +311,12 @@ static void test_another_thread_wakes_and_stops_the_loop(void **state)
     assert_int_equal(pthread_create(&thread, NULL, stop_from_outside, &f.loop), 0);
     assert_int_equal(loop_run(&f.loop, &f.why), WEIR_OK);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    /* One wake is one turn: the next one waits again. */
-    unsigned serves = f.serves;
+    /* A wake is one turn (and the stop may have left one): then the loop waits again. */
     weir_time until = clock_monotonic() + WEIR_NS_PER_MS;
-    turn(until);
-    assert_true(f.serves <= serves + 1 && clock_monotonic() >= until);
+    unsigned turns = 0;
+    for (; clock_monotonic() < until; turns++)
+        turn(until);
+    assert_true(turns <= 2);
 }
 
 static void test_serve_may_stop_the_loop(void **state)
@@ -399,9 +400,12 @@ static void test_a_device_without_a_descriptor_is_asked_at_its_time(void **state
 static void test_tables_have_limits(void **state)
 {
     (void)state;
-    struct loop_watch watch = {.fd = -1};
-    for (unsigned i = 0; i < LOOP_WATCHES_MAX; i++)
+    struct loop_watch watch = {.fd = 0};
+    for (; watch.fd < LOOP_WATCHES_MAX; watch.fd++)
         assert_int_equal(loop_add_watch(&f.loop, &watch), WEIR_OK);
+    assert_int_equal(loop_add_watch(&f.loop, &watch), WEIR_E_EXHAUSTED);
+    loop_remove_watch(&f.loop, 3); /* makes room for another */
+    assert_int_equal(loop_add_watch(&f.loop, &watch), WEIR_OK);
     assert_int_equal(loop_add_watch(&f.loop, &watch), WEIR_E_EXHAUSTED);
     for (unsigned i = IFACES; i < LOOP_PORTS_MAX; i++)
         assert_int_equal(loop_add_device(&f.loop, f.device[0], 0), WEIR_OK);

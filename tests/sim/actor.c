@@ -84,7 +84,8 @@ static void test_bad_packets_and_ports_are_refused(void **state)
     sim_destroy(c.sim);
 }
 
-static uint32_t make_numbered(void *ctx, uint64_t number, weir_time now, uint8_t *out, uint32_t size)
+static uint32_t make_numbered(void *ctx, uint64_t number, weir_time now, uint8_t *out,
+                              uint32_t size)
 {
     weir_time *last = ctx;
     assert_true(size >= 8);
@@ -121,10 +122,8 @@ static void test_echo_requests_are_answered_if_asked(void **state)
         struct actor_config config = {.link = link, .answer_echo = answers};
         struct couple c = couple_make(&config, link);
         static const struct eth_addr a = {{2, 0, 0, 0, 0, 1}}, b = {{2, 0, 0, 0, 0, 2}};
-        struct build_icmp_echo echo = {.ip = rig_path(v6, false),
-                                       .id = 7,
-                                       .sequence = 9,
-                                       .payload = {hello, sizeof hello}};
+        struct build_icmp_echo echo = {
+            .ip = rig_path(v6, false), .id = 7, .sequence = 9, .payload = {hello, sizeof hello}};
         uint32_t len = build_icmp_echo(p, sizeof p, &echo);
         if (link == WEIR_LINK_ETHERNET)
             len = build_frame(p, sizeof p, len, a, b);
@@ -292,15 +291,19 @@ static void test_every_reply_is_accounted_for_once(void **state)
     struct ping_config pc = ping_config(false, PING_UDP);
     struct ping *ping = ping_start(c.left, &pc);
     assert_non_null(ping);
-    /* Of the replies: the 2nd is lost, the 3rd comes twice, the 4th is damaged, the 5th is delayed behind
-     * the 6th and 7th, the 8th answers what nobody asked, the 9th has a wrong checksum. */
+    /* Of the replies: the 2nd is lost, the 3rd comes twice, the 4th is damaged, the 5th is delayed
+     * behind the 6th and 7th, the 8th answers what nobody asked, the 9th has a wrong checksum. */
     struct sim_fault faults[] = {
         {.skip = 1, .count = 1, .action = SIM_FAULT_DROP},
         {.skip = 2, .count = 1, .action = SIM_FAULT_DUPLICATE, .copies = 2},
         {.skip = 3, .count = 1, .action = SIM_FAULT_REWRITE, .rewrite = spoil},
         {.skip = 4, .count = 1, .action = SIM_FAULT_DELAY, .delay = 250 * WEIR_NS_PER_MS},
         {.skip = 7, .count = 1, .action = SIM_FAULT_REWRITE, .rewrite = renumber},
-        {.skip = 8, .count = 1, .action = SIM_FAULT_CORRUPT, .corrupt_offset = 30, .corrupt_mask = 1},
+        {.skip = 8,
+         .count = 1,
+         .action = SIM_FAULT_CORRUPT,
+         .corrupt_offset = 30,
+         .corrupt_mask = 1},
     };
     for (unsigned i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         /* The first rule drops its packet, which the others then do not see. */

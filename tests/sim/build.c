@@ -67,8 +67,8 @@ static void test_tcp_parses_back_with_its_options(void **state)
     (void)state;
     for (unsigned v6 = 0; v6 < 2; v6++) {
         uint8_t p[200];
-        struct tcp_options options = {.present = TCP_HAS_MSS | TCP_HAS_WINDOW_SCALE, .mss = 1460,
-                                      .window_scale = 7};
+        struct tcp_options options = {
+            .present = TCP_HAS_MSS | TCP_HAS_WINDOW_SCALE, .mss = 1460, .window_scale = 7};
         struct build_tcp b = {.ip = rig_path(v6 == 1, false),
                               .source_port = 40000,
                               .destination_port = 80,
@@ -80,7 +80,7 @@ static void test_tcp_parses_back_with_its_options(void **state)
                               .options = &options,
                               .payload = text_ref()};
         uint32_t at = v6 == 1 ? 40 : 20, len = build_tcp(p, sizeof p, &b);
-        struct tcp_header h;
+        struct tcp_header h = {0};
         struct tcp_options back;
         assert_int_equal(len, at + 28 + sizeof text);
         assert_true(plain_sound(p, len));
@@ -207,6 +207,18 @@ static void test_every_flipped_bit_of_an_ip4_packet_makes_it_unsound(void **stat
     }
 }
 
+static void test_a_datagram_without_checksum_is_sound_over_ip4_only(void **state)
+{
+    (void)state;
+    for (unsigned v6 = 0; v6 < 2; v6++) { /* RFC 768, RFC 8200 section 8.1 */
+        uint8_t p[200];
+        struct build_udp b = {.ip = rig_path(v6 == 1, false), .no_checksum = true};
+        uint32_t len = build_udp(p, sizeof p, &b);
+        assert_int_equal(load16(p + len - 2), 0);
+        assert_int_equal(build_is_sound(p, len, WEIR_LINK_IP), v6 == 0);
+    }
+}
+
 static void test_soundness_agrees_with_plain_sums(void **state)
 {
     (void)state;
@@ -263,6 +275,22 @@ static void test_fragments_put_together_give_the_packet(void **state)
     }
 }
 
+static void test_a_fragment_is_cut_further(void **state)
+{
+    (void)state;
+    uint8_t p[200], fragment[200], again[200];
+    struct build_udp b = {.ip = rig_path(false, false), .payload = {p, 160}};
+    memset(p, 0, sizeof p);
+    uint32_t len = build_udp(fragment, sizeof fragment, &b);
+    assert_true(sim_fragment_count(fragment, len, 100) == 3 &&
+                sim_fragment_make(fragment, len, 100, 1, p) == 100); /* bytes 80 to 159 */
+    assert_int_equal(sim_fragment_count(p, 100, 60), 2);
+    assert_int_equal(sim_fragment_make(p, 100, 60, 0, again), 60);
+    assert_int_equal(load16(again + 6), 0x2000 | 80 / 8);
+    assert_int_equal(sim_fragment_make(p, 100, 60, 1, again), 60);
+    assert_int_equal(load16(again + 6), 0x2000 | 120 / 8); /* it was not the last before either */
+}
+
 static void test_only_copied_options_stand_in_later_fragments(void **state)
 {
     (void)state;
@@ -312,8 +340,10 @@ int main(void)
         cmocka_unit_test(test_the_impossible_is_refused),
         cmocka_unit_test(test_a_frame_has_its_type_and_is_padded),
         cmocka_unit_test(test_every_flipped_bit_of_an_ip4_packet_makes_it_unsound),
+        cmocka_unit_test(test_a_datagram_without_checksum_is_sound_over_ip4_only),
         cmocka_unit_test(test_soundness_agrees_with_plain_sums),
         cmocka_unit_test(test_fragments_put_together_give_the_packet),
+        cmocka_unit_test(test_a_fragment_is_cut_further),
         cmocka_unit_test(test_only_copied_options_stand_in_later_fragments),
         cmocka_unit_test(test_dont_fragment_and_tiny_mtus_are_not_cut),
     };

@@ -127,7 +127,7 @@ static void test_a_full_queue_overflows_and_says_so(void **state)
         assert_int_equal(actor_send(rig.end[0].actor, 0, data, sizeof data), WEIR_OK);
     (void)sim_run_for(rig.sim, WEIR_NS_PER_MS, UINT64_MAX);
     struct middlebox_stats s = middlebox_stats(box);
-    /* Each of ten packets brings another: 20 in all, of which two are on their way and three wait. */
+    /* Each of ten packets brings another: of 20 in all two are on their way and three wait. */
     uint64_t in_queue = s.forwarded[0] + s.injected[1];
     assert_int_equal(in_queue, 5);
     assert_int_equal(s.overflowed[0] + s.injections_lost[1], 15);

@@ -4,9 +4,9 @@
 #include "middlebox_rig.h"
 
 #define OUTSIDE "203.0.113.9"
-#define INSIDE "10.0.0.1"
+#define INSIDE  "10.0.0.1"
 #define INSIDE2 "10.0.0.2"
-#define SERVER "192.0.2.2"
+#define SERVER  "192.0.2.2"
 
 static struct ip4_addr ip(const char *text)
 {
@@ -114,8 +114,11 @@ static void test_a_taken_port_gives_the_next_of_its_class_and_parity(void **stat
     /* UDP keeps the parity (RFC 4787 REQ-4); 1 to 1023 and the rest are classes (REQ-3). */
     static const struct {
         uint16_t port, next_udp, next_tcp;
-    } cases[] = {
-        {4000, 4002, 4001}, {1022, 2, 1023}, {1023, 1, 1}, {65534, 1024, 65535}, {65535, 1025, 1024}};
+    } cases[] = {{4000, 4002, 4001},
+                 {1022, 2, 1023},
+                 {1023, 1, 1},
+                 {65534, 1024, 65535},
+                 {65535, 1025, 1024}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         static struct rig rig;
         uint8_t p[200];
@@ -211,10 +214,10 @@ static void test_icmp_errors_are_translated_with_the_packet_they_quote(void **st
     for (unsigned kind = 0; kind < 3; kind++) {
         uint8_t p[200], seen[200];
         struct ends first = {INSIDE, SERVER, 4000, 80}, e = {INSIDE2, SERVER, 4000, 80};
-        struct build_icmp_echo echo = {.ip = {.source = build_addr(INSIDE),
-                                              .destination = build_addr(SERVER)},
-                                       .id = 4000,
-                                       .payload = {hello, sizeof hello}};
+        struct build_icmp_echo echo = {
+            .ip = {.source = build_addr(INSIDE), .destination = build_addr(SERVER)},
+            .id = 4000,
+            .payload = {hello, sizeof hello}};
         uint32_t len = kind == 0   ? udp(p, first)
                        : kind == 1 ? tcp(p, first, TCP_SYN)
                                    : build_icmp_echo(p, sizeof p, &echo);
@@ -346,8 +349,8 @@ static void test_the_last_nanosecond_of_a_mapping(void **state)
     nat_begin(&rig, (struct nat_config){.udp = WEIR_NS_PER_S});
     rig_pass(&rig, 0, p, udp(p, (struct ends){INSIDE, SERVER, 4000, 80}));
     struct ip4_addr inside = ip(INSIDE);
-    assert_int_equal(
-        middlebox_nat_port(rig.box, IP_PROTOCOL_UDP, inside, 4000, WEIR_NS_PER_S - 1), 4000);
+    assert_int_equal(middlebox_nat_port(rig.box, IP_PROTOCOL_UDP, inside, 4000, WEIR_NS_PER_S - 1),
+                     4000);
     assert_int_equal(middlebox_nat_port(rig.box, IP_PROTOCOL_UDP, inside, 4000, WEIR_NS_PER_S), 0);
     rig_end(&rig);
 }
@@ -358,7 +361,7 @@ static void test_tcp_mappings_live_longer_while_the_connection_is_open(void **st
     struct ends out = {INSIDE, SERVER, 4000, 80}, in = {SERVER, OUTSIDE, 80, 4000};
     struct nat_config config = {.tcp_established = 100 * WEIR_NS_PER_S,
                                 .tcp_transitory = 10 * WEIR_NS_PER_S};
-    /* How far the connection gets before it is left alone, and whether its mapping lives for 50 s. */
+    /* How far a connection gets before it is left alone; does its mapping live for 50 s? */
     static const struct {
         uint16_t flags[6]; /* out, in, out, in ... */
         bool lives;

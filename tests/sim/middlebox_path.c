@@ -244,7 +244,8 @@ static void test_ecn_negotiation_is_cleared_in_syns_only(void **state)
     static struct rig rig;
     uint8_t p[200];
     struct ecn_bleacher_config config = {.tcp_syns = true};
-    struct build_tcp b = {.ip = rig_path(false, false), .flags = TCP_SYN | TCP_ECE | TCP_CWR | TCP_AE};
+    struct build_tcp b = {.ip = rig_path(false, false),
+                          .flags = TCP_SYN | TCP_ECE | TCP_CWR | TCP_AE};
     rig_begin(&rig, WEIR_LINK_IP);
     rig_join(&rig, middlebox_add_ecn_bleacher(rig.sim, "bleacher", &config));
     rig_send(&rig, 0, p, build_tcp(p, sizeof p, &b));

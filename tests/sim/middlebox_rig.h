@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * A middlebox between two actors, "in" and "out", over perfect links, and packets to send through it.
- * Checksums of what comes out are summed the plain way, apart from the code under test. */
+ * A middlebox between two actors, "in" and "out", over perfect links, and packets to send through
+ * it. Checksums of what comes out are summed the plain way, apart from the code under test. */
 #ifndef WEIR_TESTS_SIM_MIDDLEBOX_RIG_H
 #define WEIR_TESTS_SIM_MIDDLEBOX_RIG_H
 
@@ -200,7 +200,8 @@ static inline uint32_t random_packet(struct rng *rng, uint8_t *out, uint32_t siz
     }
 }
 
-/* Damage a packet, in one of the ways that packets get damaged or are made to attack; its new length. */
+/* Damage a packet, in one of the ways that packets get damaged or are made to attack; its new
+ * length. */
 static inline uint32_t random_damage(struct rng *rng, uint8_t *p, uint32_t len)
 {
     switch (rng_below(rng, 4)) {
@@ -232,8 +233,8 @@ static inline void rig_check_still_unsound(const struct rig *rig, unsigned from,
         fail_msg("unsound before the box, sound behind it");
 }
 
-/* Send `count` packets through, both ways, sound and damaged: nothing breaks, no packet is lost track of,
- * a sound one stays sound and an unsound one unsound. */
+/* Send `count` packets through, both ways, sound and damaged: nothing breaks, no packet is lost
+ * track of, a sound one stays sound and an unsound one unsound. */
 static inline void rig_storm(struct rig *rig, unsigned count)
 {
     static const struct eth_addr a = {{2, 0, 0, 0, 0, 1}}, b = {{2, 0, 0, 0, 0, 2}};

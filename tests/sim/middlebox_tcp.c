@@ -5,10 +5,11 @@
 
 static const uint8_t hello[] = "hello";
 
-/* The option area that most systems send in a SYN, with a fast open cookie request and a kind nobody
- * knows behind: MSS 1460, SACK permitted, timestamps, NOP, window scale 7, fast open, kind 99. */
-static const uint8_t usual[28] = {2, 4, 0x05, 0xb4, 4,  2, 8, 10, 0, 0,  0, 1, 0, 0,
-                                  0, 0, 1,    3,    3,  7, 34, 2, 99, 4, 0xaa, 0xbb, 1, 0};
+/* The option area that most systems send in a SYN, with a fast open cookie request and a kind
+ * nobody knows behind: MSS 1460, SACK permitted, timestamps, NOP, window scale 7, fast open,
+ * kind 99. */
+static const uint8_t usual[28] = {2, 4, 0x05, 0xb4, 4, 2, 8,  10, 0,  0, 0,    1,    0, 0,
+                                  0, 0, 1,    3,    3, 7, 34, 2,  99, 4, 0xaa, 0xbb, 1, 0};
 
 struct segment {
     bool v6, back;
@@ -32,7 +33,9 @@ static uint32_t make(uint8_t *p, struct segment s)
 
 static struct segment syn(bool v6)
 {
-    return (struct segment){.v6 = v6, .flags = TCP_SYN, .options = {usual, sizeof usual},
+    return (struct segment){.v6 = v6,
+                            .flags = TCP_SYN,
+                            .options = {usual, sizeof usual},
                             .payload = {hello, sizeof hello}};
 }
 
@@ -145,8 +148,8 @@ static void test_stripped_options_become_nops(void **state)
     for (unsigned v6 = 0; v6 < 2; v6++) {
         static struct rig rig;
         uint8_t p[400], expected[sizeof usual];
-        strip_begin(&rig, (struct option_stripper_config){
-                              .kind_count = 2, .kinds = {TCP_OPT_TIMESTAMPS, 99}});
+        strip_begin(&rig, (struct option_stripper_config){.kind_count = 2,
+                                                          .kinds = {TCP_OPT_TIMESTAMPS, 99}});
         memcpy(expected, usual, sizeof usual);
         memset(expected + 6, 1, 10);
         memset(expected + 22, 1, 4);
@@ -161,8 +164,8 @@ static void test_stripped_options_become_nops(void **state)
 static void test_stripped_options_leave_a_shorter_header(void **state)
 {
     (void)state;
-    static const uint8_t without_ts[] = {2, 4, 0x05, 0xb4, 4, 2, 3,  3,
-                                         7, 34, 2,   99,   4, 0xaa, 0xbb, 0};
+    static const uint8_t without_ts[] = {2, 4,  0x05, 0xb4, 4, 2,    3,    3,
+                                         7, 34, 2,    99,   4, 0xaa, 0xbb, 0};
     for (unsigned v6 = 0; v6 < 2; v6++) {
         static struct rig rig;
         uint8_t p[400];
@@ -179,8 +182,9 @@ static void test_every_option_stripped_leaves_none(void **state)
     (void)state;
     static struct rig rig;
     uint8_t p[400];
-    strip_begin(&rig, (struct option_stripper_config){
-                          .kind_count = 4, .kinds = {2, 3, 4, 8}, .unknown = true, .shorten = true});
+    strip_begin(&rig,
+                (struct option_stripper_config){
+                    .kind_count = 4, .kinds = {2, 3, 4, 8}, .unknown = true, .shorten = true});
     rig_pass(&rig, 0, p, make(p, syn(false)));
     assert_segment(&rig.end[1], (struct weir_ref){usual, 0});
     rig_end(&rig);
@@ -307,8 +311,7 @@ static void assert_reset(const uint8_t *p, uint32_t len, struct reset r)
 
 static struct segment data_segment(bool v6)
 {
-    return (struct segment){
-        .v6 = v6, .flags = TCP_ACK | TCP_PSH, .payload = {hello, sizeof hello}};
+    return (struct segment){.v6 = v6, .flags = TCP_ACK | TCP_PSH, .payload = {hello, sizeof hello}};
 }
 
 static void test_both_ends_are_reset_behind_the_segment(void **state)
@@ -351,8 +354,8 @@ static void test_a_swallowed_segment_is_replaced_by_its_reset(void **state)
     (void)state;
     static struct rig rig;
     uint8_t p[400];
-    inject_begin(&rig, (struct rst_injector_config){
-                           .swallow = true, .to_receiver = true, .seq_offset = -7});
+    inject_begin(
+        &rig, (struct rst_injector_config){.swallow = true, .to_receiver = true, .seq_offset = -7});
     rig_send(&rig, 0, p, make(p, data_segment(false)));
     assert_int_equal(rig.end[0].count, 0);
     assert_int_equal(rig.end[1].count, 1);

@@ -137,8 +137,8 @@ static void test_what_the_stack_refuses_gives_no_node(void **state)
     iface.mtu_bytes = 1500;
     node.iface_count = 0;
     assert_null(stack_node_add(sim, "no interface", &node));
-    assert_null(stack_node_add(sim, "too many", &(struct stack_node_config){
-                                                    &config, &iface, SIM_PORTS_MAX + 1}));
+    assert_null(stack_node_add(sim, "too many",
+                               &(struct stack_node_config){&config, &iface, SIM_PORTS_MAX + 1}));
     assert_non_null(stack_add(sim, &seen, 1));
     assert_null(stack_add(sim, &seen, 1)); /* the name is taken */
     sim_destroy(sim);

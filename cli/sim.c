@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT
+ * `weir sim`: lists and runs scenarios. */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+enum { KEY_CLASSIC = 256, KEY_UNTIL };
+
+struct arguments {
+    const struct scenario *scenario;
+    const char *pcap; /* NULL: none; "-": stdout */
+    const char *until_text;
+    uint64_t seed;
+    weir_time until;
+    bool list, json, print, classic, verbose;
+    char name[16]; /* of the command, in usage lines */
+};
+
+/* ---- arguments ---- */
+
+static _Noreturn void usage_exit(void)
+{
+    exit(CLI_USAGE);
+}
+
+static void take_name(struct arguments *a, const char *name)
+{
+    if (a->scenario != NULL) {
+        cli_error("one scenario at a time: '%s' is one too many", name);
+        usage_exit();
+    }
+    a->scenario = scenario_find(name);
+    if (a->scenario == NULL) {
+        cli_error("no scenario '%s'; 'weir sim --list' shows them", name);
+        usage_exit();
+    }
+}
+
+static error_t parse_argument(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case 'l':
+        a->list = true;
+        return 0;
+    case 's':
+        if (!cli_parse_seed(arg, &a->seed)) {
+            cli_error("bad seed '%s': a number from 0 to %" PRIu64, arg, UINT64_MAX);
+            usage_exit();
+        }
+        return 0;
+    case 'w':
+        a->pcap = arg;
+        return 0;
+    case 'p':
+        a->print = true;
+        return 0;
+    case KEY_CLASSIC:
+        a->classic = true;
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case 'v':
+        a->verbose = true;
+        return 0;
+    case KEY_UNTIL:
+        a->until_text = arg;
+        if (!cli_parse_time(arg, &a->until)) {
+            cli_error("bad time '%s': a number above zero and ns, us, ms, s or min", arg);
+            usage_exit();
+        }
+        return 0;
+    case ARGP_KEY_ARG:
+        take_name(a, arg);
+        return 0;
+    default:
+        return cli_help_key(key, state, a->name);
+    }
+}
+
+/* Which go together? Ends the program if not. */
+static void check_arguments(const struct arguments *a)
+{
+    bool to_stdout = a->pcap != NULL && strcmp(a->pcap, "-") == 0;
+    const char *problem = NULL;
+    if (a->list && (a->scenario != NULL || a->pcap != NULL || a->print))
+        problem = "--list runs no scenario";
+    else if (!a->list && a->scenario == NULL)
+        problem = "a scenario is missing; 'weir sim --list' shows them";
+    else if (a->classic && !a->print)
+        problem = "--classic is about --print";
+    else if (a->json && (a->print || to_stdout))
+        problem = "--json takes standard output for itself";
+    else if (to_stdout && a->print)
+        problem = "--pcap=- takes standard output for itself";
+    else if (to_stdout && isatty(STDOUT_FILENO))
+        problem = "a capture is not for a terminal; name a file, or send it through a pipe";
+    if (problem != NULL) {
+        cli_error("%s", problem);
+        usage_exit();
+    }
+}
+
+static void parse(int argc, char **argv, struct arguments *a)
+{
+    static const struct argp_option options[] = {
+        {"list", 'l', 0, 0, "List the scenarios", 0},
+        {"seed", 's', "N", 0, "Seed of all random choices (1)", 0},
+        {"pcap", 'w', "FILE", 0, "Write what the hosts see as pcapng; - is standard output", 0},
+        {"print", 'p', 0, 0, "Print every packet as a line, in virtual time", 0},
+        {"classic", KEY_CLASSIC, 0, 0, "Print them as the tcpdump of the 1990s did", 0},
+        {"json", 'j', 0, 0, "Report, or list, as JSON", 0},
+        {"until", KEY_UNTIL, "TIME", 0, "Stop at this virtual time (250ms, 1.5s)", 0},
+        {"verbose", 'v', 0, 0, "Report more", 0},
+        CLI_HELP_OPTIONS,
+        {0}};
+    static const struct argp argp = {
+        .options = options,
+        .parser = parse_argument,
+        .args_doc = "NAME\n--list",
+        .doc =
+            "Run a scenario in the simulator: packets between hosts in virtual time, every run of "
+            "a seed the same."
+            "\vExit status: 0 when all expectations of the scenario were met, 1 when not or when "
+            "a file could not be written, 2 for wrong usage, 130 after an interrupt."};
+    cli_parse(&argp, argc, argv, a->name, a);
+    check_arguments(a);
+}
+
+/* ---- the list ---- */
+
+static int list(const struct arguments *a)
+{
+    const struct scenario *s;
+    if (a->json)
+        return cli_json_list(stdout) ? CLI_OK : CLI_FAILED;
+    for (unsigned i = 0; (s = scenario_at(i)) != NULL; i++)
+        printf("%-12s %s\n", s->name, s->summary);
+    return CLI_OK;
+}
+
+/* ---- the capture file ---- */
+
+struct capture_file {
+    const char *path; /* NULL: none */
+    FILE *file;
+    int error; /* errno of the first failure */
+};
+
+static int file_write(void *ctx, const struct weir_ref *part, unsigned count)
+{
+    struct capture_file *f = ctx;
+    struct capture_sink sink = capture_sink_file(f->file);
+    errno = 0;
+    int error = sink.write(sink.ctx, part, count);
+    if (error != 0 && f->error == 0)
+        f->error = errno;
+    return error;
+}
+
+static int file_flush(void *ctx)
+{
+    struct capture_file *f = ctx;
+    if (fflush(f->file) == 0)
+        return 0;
+    if (f->error == 0)
+        f->error = errno;
+    return WEIR_E_IO;
+}
+
+static bool file_open(struct capture_file *f, const char *path)
+{
+    *f = (struct capture_file){.path = path};
+    if (path == NULL)
+        return true;
+    f->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
+    if (f->file == NULL)
+        cli_error("%s: %m", path);
+    return f->file != NULL;
+}
+
+/* Close it. A file that is not whole is removed, unless it is no regular one. */
+static bool file_close(struct capture_file *f)
+{
+    struct stat st;
+    if (f->path == NULL)
+        return true;
+    bool regular = f->file != stdout && fstat(fileno(f->file), &st) == 0 && S_ISREG(st.st_mode);
+    if ((f->file == stdout ? fflush(stdout) : fclose(f->file)) != 0 && f->error == 0)
+        f->error = errno;
+    if (f->error == 0)
+        return true;
+    errno = f->error;
+    cli_error("%s: %m", f->path);
+    if (regular)
+        (void)unlink(f->path);
+    return false;
+}
+
+/* ---- the run ---- */
+
+struct session {
+    struct cli_text text;
+    struct cli_json *json; /* NULL: text */
+    sigset_t interrupt;    /* SIGINT, blocked, to be looked for now and then */
+    bool interruptible;
+};
+
+static void report(void *ctx, const struct scenario_item *item)
+{
+    struct session *session = ctx;
+    if (session->json != NULL)
+        cli_json_item(session->json, item);
+    else
+        cli_text_item(&session->text, item);
+}
+
+static bool is_interrupted(void *ctx)
+{
+    const struct session *session = ctx;
+    static const struct timespec now = {0, 0};
+    return session->interruptible && sigtimedwait(&session->interrupt, NULL, &now) == SIGINT;
+}
+
+/* From here on an interrupt waits until it is asked for, so that it finds the capture in order.
+ * Where interrupts are ignored (nohup, background jobs) they stay so. */
+static void hold_interrupts(struct session *session)
+{
+    struct sigaction action;
+    sigemptyset(&session->interrupt);
+    sigaddset(&session->interrupt, SIGINT);
+    session->interruptible = sigaction(SIGINT, NULL, &action) == 0 &&
+                             action.sa_handler != SIG_IGN &&
+                             sigprocmask(SIG_BLOCK, &session->interrupt, NULL) == 0;
+}
+
+/* Run with the capture, if there is one, going to `sink`; answers the error of the capture. */
+static int play(const struct arguments *a, struct scenario_run *run, struct capture_sink sink)
+{
+    struct capture_options options = {.format = CAPTURE_PCAPNG, .application = "weir sim"};
+    struct capture_writer writer;
+    if (sink.write == NULL) {
+        (void)scenario_play(a->scenario, run);
+        return 0;
+    }
+    if (capture_open(&writer, sink, &options) == 0) {
+        run->capture = &writer;
+        (void)scenario_play(a->scenario, run);
+    }
+    return capture_flush(&writer);
+}
+
+static int run_scenario(const struct arguments *a)
+{
+    struct session session = {.text = {.verbose = a->verbose}};
+    struct scenario_run run = {.seed = a->seed,
+                               .until = a->until,
+                               .report = report,
+                               .stop = is_interrupted,
+                               .ctx = &session};
+    struct cli_lines *lines = NULL;
+    struct capture_file file;
+    struct capture_sink sink = {0};
+    if (!file_open(&file, a->pcap))
+        return CLI_FAILED;
+    hold_interrupts(&session);
+    session.text.out = file.file == stdout ? stderr : stdout;
+    session.text.colour = cli_wants_colour(session.text.out);
+    if (a->json && (session.json = cli_json_begin(a->scenario, a->seed)) == NULL) {
+        (void)file_close(&file);
+        return CLI_FAILED;
+    }
+    if (file.file != NULL)
+        sink = (struct capture_sink){.write = file_write, .flush = file_flush, .ctx = &file};
+    if (a->print && (lines = cli_lines_new(stdout, a->classic, sink)) != NULL)
+        sink = cli_lines_sink(lines);
+    if (session.json == NULL)
+        cli_text_begin(&session.text, a->scenario, a->seed);
+    int error = play(a, &run, sink);
+    bool written = error == 0;
+    if (!written && file.error == 0)
+        cli_error("capture: %s", weir_strerror(error));
+    if (session.json != NULL)
+        written &= cli_json_end(session.json, &run, stdout);
+    else if (written)
+        cli_text_end(&session.text, a->scenario, &run);
+    cli_lines_free(lines);
+    written &= file_close(&file);
+    return written ? cli_finish(a->scenario, &run, a->until_text) : CLI_FAILED;
+}
+
+int cli_sim(int argc, char **argv)
+{
+    struct arguments arguments = {.seed = 1, .name = "weir sim"};
+    parse(argc, argv, &arguments);
+    return arguments.list ? list(&arguments) : run_scenario(&arguments);
+}

@@ -178,7 +178,8 @@ static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx 
     case NET_ERROR:
         drop = in->error.quote.protocol == IP_PROTOCOL_TCP
                    ? WEIR_DROP_ICMP_QUOTE /* TCP has sent nothing */
-                   : udp_error(&stack->udp, &in->error, in->error.quoted, stack->now);
+                   : udp_error(&stack->udp, &in->error, stack->now);
+        net_rx_done(&stack->net, &in->rx);
         break;
     case NET_DONE:
         break;
@@ -213,6 +214,9 @@ unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *
     begin(stack, now);
     unsigned n = net_output(&stack->net, ifindex, packets, max, stack->now);
     n += udp_output(&stack->udp, ifindex, packets + n, max - n, stack->now);
+    if (n < max && net_has_output(&stack->net, ifindex)) /* the neighbours that those have to find */
+        n += net_output(&stack->net, ifindex, packets + n, max - n, stack->now);
+    wake(stack); /* a waiter may have had to give way to another */
     struct weir_stats *stats = &stack->net.iface[ifindex].stats;
     for (unsigned i = 0; i < n; i++) {
         stats->counter[WEIR_COUNTER_tx_packets]++;

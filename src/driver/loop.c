@@ -35,12 +35,32 @@ int loop_add_device(struct loop *loop, struct device *device, unsigned ifindex)
     return WEIR_OK;
 }
 
+/* The place of a descriptor (-1: of none) among the watches, or their count. */
+static unsigned find_watch(const struct loop *loop, int fd)
+{
+    unsigned i = 0;
+    while (i < loop->watch_count && loop->watch[i].fd != fd)
+        i++;
+    return i;
+}
+
 int loop_add_watch(struct loop *loop, const struct loop_watch *watch)
 {
-    if (loop->watch_count == LOOP_WATCHES_MAX)
+    unsigned i = find_watch(loop, -1);
+    if (i == LOOP_WATCHES_MAX)
         return WEIR_E_EXHAUSTED;
-    loop->watch[loop->watch_count++] = *watch;
+    if (i == loop->watch_count)
+        loop->watch_count++;
+    loop->watch[i] = *watch;
     return WEIR_OK;
+}
+
+/* Its place stays empty, so that those of the others mean the same until the turn is over. */
+void loop_remove_watch(struct loop *loop, int fd)
+{
+    unsigned i = find_watch(loop, fd);
+    if (fd >= 0 && i < loop->watch_count)
+        loop->watch[i].fd = -1;
 }
 
 void loop_wake(struct loop *loop)
@@ -166,7 +186,7 @@ int loop_turn(struct loop *loop, weir_time until, struct device_error *why)
         weir_stack_advance(loop->stack, now);
     const struct pollfd *watched = polls + 1 + loop->port_count;
     for (unsigned i = 0, count = loop->watch_count; i < count; i++)
-        if (watched[i].revents != 0)
+        if (watched[i].revents != 0 && watched[i].fd == loop->watch[i].fd)
             loop->watch[i].fn(loop->watch[i].ctx, watched[i].fd, watched[i].revents);
     if (loop->serve != NULL)
         loop->serve(loop->serve_ctx, now);

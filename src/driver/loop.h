@@ -55,6 +55,9 @@ int loop_add_device(struct loop *loop, struct device *device, unsigned ifindex);
 /* Watch a descriptor. Errors: WEIR_E_EXHAUSTED. */
 int loop_add_watch(struct loop *loop, const struct loop_watch *watch);
 
+/* Watch it no longer, if it is watched: from a watch or serve(), or between turns. */
+void loop_remove_watch(struct loop *loop, int fd);
+
 /* One turn: wait, but no longer than until `until` (WEIR_TIME_NEVER: as long as nothing happens),
  * then carry one batch each way on each device, run due timers, call watches and serve. Answers
  * WEIR_OK, or WEIR_E_IO with *why: a device has failed, which is not tried again, or waiting

@@ -118,9 +118,11 @@ static enum neighbour_answer station(struct net *net, const struct datagram *d, 
 static enum datagram_outcome park(struct net *net, struct datagram *d)
 {
     struct neighbour_key key = {.addr = d->path.next_hop, .ifindex = d->path.ifindex};
-    return neighbour_wait(&net->neighbours, &key, &d->waiter, NEIGHBOUR_WAITS_PACKET)
-               ? DATAGRAM_PARKED
-               : DATAGRAM_FAILED;
+    /* Replies are packets that wait; what an endpoint has queued is bounded by its queue. */
+    enum neighbour_waits what = d->waiter.kind == NET_WAITER_REPLY ? NEIGHBOUR_WAITS_PACKET
+                                                                   : NEIGHBOUR_WAITS_CONNECTION;
+    return neighbour_wait(&net->neighbours, &key, &d->waiter, what) ? DATAGRAM_PARKED
+                                                                    : DATAGRAM_FAILED;
 }
 
 enum datagram_outcome datagram_output(struct net *net, struct datagram *d, weir_time now,

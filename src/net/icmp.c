@@ -33,9 +33,17 @@ static void echo_reply(struct net *net, const struct net_rx *rx, bool ip4)
     be16 from = {{bytes[0], bytes[1]}}, checksum = {{bytes[2], bytes[3]}};
     bytes[0] = ip4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY;
     checksum = csum_update16(checksum, from, (be16){{bytes[0], bytes[1]}});
-    memcpy(bytes + 2, checksum.b, 2);
-
     set_path(reply, rx);
+    struct net_path path;
+    if (rx->group && net_path(net, &reply->datagram.path, &path) == WEIR_OK) {
+        /* IPv6: the addresses are not those of the request, but the chosen one for the group. */
+        reply->datagram.path = path;
+        for (unsigned i = 0; i < sizeof path.source.bytes; i += 2)
+            checksum = csum_update16(
+                checksum, (be16){{rx->destination.bytes[i], rx->destination.bytes[i + 1]}},
+                (be16){{path.source.bytes[i], path.source.bytes[i + 1]}});
+    }
+    memcpy(bytes + 2, checksum.b, 2);
     reply->datagram.protocol = rx->protocol;
     reply->datagram.traffic_class = rx->traffic_class;
     net->count.echo_replies++;
@@ -131,10 +139,11 @@ static void error_reply(struct net *net, const struct net_rx *rx, const struct n
                            .code = answer->code,
                            .pointer = answer->pointer,
                            .kind = (enum icmp_kind)answer->kind};
-    struct weir_ref part[NET_PARTS_MAX] = {rx->ip};
-    for (unsigned i = 1; i < rx->parts; i++)
-        part[i] = rx->part[i];
-    struct icmp_data data = {.ops = net->ops, .part = part, .count = rx->parts};
+    /* What was put together lies apart from its header; otherwise the first part is in rx->ip. */
+    struct weir_ref part[1 + NET_PARTS_MAX] = {rx->ip};
+    struct icmp_data data = {.ops = net->ops, .part = part, .count = 1};
+    for (unsigned i = rx->whole.block != BLOCKS_NONE ? 0 : 1; i < rx->parts; i++)
+        part[data.count++] = rx->part[i];
     struct ip6 ip = {.source = ip6_from_addr(reply->datagram.path.source),
                      .destination = ip6_from_addr(rx->source)};
     reply->datagram.payload[0].len = ip4 ? icmp4_emit(bytes, IP6_MTU_MIN, &message, &data)
@@ -151,8 +160,10 @@ void net_answer(struct net *net, const struct net_rx *rx, const struct net_answe
                 weir_time now)
 {
     bool ip4 = addr_is_ip4(rx->source);
+    enum ip6_answer rule =
+        answer->rule != IP6_ANSWER_NONE ? answer->rule : IP6_ANSWER_UNLESS_MULTICAST;
     bool may = ip4 ? icmp4_may_answer(rx->ip.data, rx->ip.len, rx->group)
-                   : icmp6_may_answer(rx->ip.data, rx->ip.len, rx->group, answer->rule);
+                   : icmp6_may_answer(rx->ip.data, rx->ip.len, rx->group, rule);
     if (!may)
         return;
     if (!ratelimit_allow(&net->errors, rx->source, now)) {

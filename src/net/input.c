@@ -125,7 +125,7 @@ static enum net_verdict to_transport(struct arrival *a)
         return dropped(a, WEIR_DROP_DEVICE_HEADERS);
     if (rx->protocol == (ip4 ? IP_PROTOCOL_ICMP4 : IP_PROTOCOL_ICMP6)) {
         enum net_verdict verdict = icmp_input(a->net, rx, a->in);
-        if (verdict != NET_DELIVER)
+        if (verdict != NET_DELIVER && verdict != NET_ERROR)
             net_rx_done(a->net, rx);
         return verdict;
     }
@@ -249,7 +249,7 @@ static enum net_verdict nd_message(struct arrival *a, const struct ip6 *ip)
 {
     struct net_rx *rx = &a->in->rx;
     struct nd m;
-    if (a->iface->config.link != WEIR_LINK_ETHERNET)
+    if (!a->net->nd.iface[rx->ifindex].up) /* not Ethernet, or too small for IPv6 */
         return dropped(a, WEIR_DROP_ICMP_TYPE);
     if (rx->part[0].len < rx->len)
         return dropped(a, WEIR_DROP_DEVICE_HEADERS);

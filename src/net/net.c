@@ -208,6 +208,10 @@ int net_path(struct net *net, const struct net_path *wanted, struct net_path *pa
         found.next_hop = wanted->destination;
         found.mtu = net->iface[found.ifindex].config.mtu_bytes;
     } else {
+        /* The broadcast of all networks means nothing without one. */
+        if (addr_is_ip4(wanted->destination) &&
+            ip4_is_broadcast(ip4_from_addr(wanted->destination)))
+            return WEIR_E_UNREACHABLE;
         const struct route *route =
             route_lookup(&net->routes, wanted->destination, wanted->ifindex);
         if (route == NULL)
@@ -258,17 +262,21 @@ void net_learn_routes(struct net *net, unsigned ifindex)
 /* A datagram that did not become whole in time (RFC 1122 3.3.2, RFC 8200 4.5). */
 static void reassembly_timeout(struct net *net, struct reassembly *r, weir_time now)
 {
+    enum { UPPER = 8 }; /* bytes behind the header: what an ICMP message is, and ports */
     struct reassembly_quote quote;
     if (reassembly_quote(&net->reassemblies, r, &quote)) {
         struct net_rx rx = {.source = r->key.source,
                             .destination = r->key.destination,
                             .ifindex = quote.ifindex,
-                            .part = {quote.part[0], quote.part[1]},
-                            .parts = 2,
-                            .ip = quote.part[0]};
-        struct address_verdict to =
-            address_lookup(&net->addresses, rx.destination, rx.ifindex);
-        rx.group = to.kind != ADDRESS_OWN;
+                            .parts = 2};
+        struct weir_ref header = quote.part[0], payload = quote.part[1];
+        CHECK(net->handler, header.len + UPPER <= sizeof rx.head && payload.len >= UPPER);
+        memcpy(rx.head, header.data, header.len);
+        memcpy(rx.head + header.len, payload.data, UPPER);
+        rx.ip = (struct weir_ref){rx.head, header.len + UPPER};
+        rx.part[1] = (struct weir_ref){payload.data + UPPER, payload.len - UPPER};
+        rx.whole.block = BLOCKS_NONE;
+        rx.group = address_lookup(&net->addresses, rx.destination, rx.ifindex).kind != ADDRESS_OWN;
         struct net_answer answer = {.kind = ICMP_TIME_EXCEEDED, .code = ICMP_REASSEMBLY_EXCEEDED};
         net_answer(net, &rx, &answer, now);
     }
@@ -290,7 +298,8 @@ bool net_expire(struct net *net, struct net_timer *timer, weir_time now)
     case NET_TIMER_ROUTER:
         nd_expire(&net->nd, timer, now);
         for (unsigned i = 0; i < net->iface_count; i++)
-            net_learn_routes(net, i);
+            if (net->nd.iface[i].up)
+                net_learn_routes(net, i);
         return true;
     }
     return false;

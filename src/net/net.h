@@ -142,7 +142,8 @@ struct net_in {
     struct net_error error;
 };
 
-/* Take a packet in. With NET_DELIVER the caller calls net_rx_done() when it has done with it.
+/* Take a packet in. With NET_DELIVER and NET_ERROR the caller calls net_rx_done() when it has done
+ * with it.
  * Bound: that of reassembly, and one pass over the bytes of ICMP messages. */
 enum net_verdict net_input(struct net *net, unsigned ifindex, const struct weir_rx *packet,
                            weir_time now, struct net_in *in);
@@ -173,7 +174,7 @@ struct net_answer {
     uint8_t kind; /* enum icmp_kind: UNREACHABLE, TIME_EXCEEDED or PARAMETER_PROBLEM */
     uint8_t code;
     uint32_t pointer;
-    enum ip6_answer rule; /* IPv6: whether groups are answered too */
+    enum ip6_answer rule; /* IPv6: whether groups are answered too; NONE: they are not */
 };
 void net_answer(struct net *net, const struct net_rx *rx, const struct net_answer *answer,
                 weir_time now);

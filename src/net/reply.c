@@ -124,7 +124,7 @@ static size_t control_output(struct net *net, unsigned ifindex, weir_time now, u
     struct dad_message message;
     struct neighbour_probe probe;
     size_t n = arp_output(&net->arp, ifindex, p, size);
-    if (n == 0)
+    if (n == 0 && nd_has_output(&net->nd, ifindex)) /* never where IPv6 is not used */
         n = nd_output(&net->nd, ifindex, now, p, size);
     if (n == 0 && dad_output(&net->dad, ifindex, now, &message))
         n = addr_is_ip4(message.addr)

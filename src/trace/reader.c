@@ -52,7 +52,7 @@ int capture_reader_open_file(struct capture_reader *reader, FILE *file, const ch
     reader->pcap = pcap;
     /* libpcap's numbers are those of LINKTYPE_... for nearly all types; raw IP differs by host. */
     int dlt = pcap_datalink(pcap);
-    reader->link = dlt == DLT_RAW ? CAPTURE_LINK_RAW : dlt;
+    reader->link = dlt == DLT_RAW || dlt == CAPTURE_LINK_IP4 ? CAPTURE_LINK_RAW : dlt;
     return 0;
 }
 

@@ -158,7 +158,7 @@ static int pcapng_interface(struct capture_writer *w, enum capture_link link, co
     struct piece head = {0}, option = {0}, tail = {0};
     put32(&head, BLOCK_INTERFACE);
     put32(&head, block_len);
-    put16(&head, (uint32_t)link);
+    put16(&head, link == CAPTURE_LINK_RAW ? CAPTURE_LINK_IP4 : (uint32_t)link);
     put16(&head, 0);
     put32(&head, w->snap_bytes);
     put16(&tail, OPTION_IF_TSRESOL);

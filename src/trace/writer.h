@@ -14,7 +14,11 @@
 /* Link types, as tcpdump.org registers them. */
 enum capture_link {
     CAPTURE_LINK_ETHERNET = 1,
-    CAPTURE_LINK_RAW = 101 /* bare IPv4 or IPv6 */
+    CAPTURE_LINK_RAW = 101, /* bare IPv4 or IPv6 */
+    /* What a pcapng file says instead of RAW: libpcap up to 1.10.3 refuses a file with two
+     * interfaces of a type whose number it translates, and IPV4, which it does not, is read by
+     * version all the same. */
+    CAPTURE_LINK_IP4 = 228
 };
 
 enum capture_format {

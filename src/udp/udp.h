@@ -49,7 +49,7 @@ enum {
     X(send_blocked, "datagrams not queued: the queue was full")                                    \
     X(send_exhausted, "datagrams not queued: no packet memory")                                    \
     X(send_unreachable, "queued datagrams dropped: no way, or nobody at the next hop")             \
-    X(send_displaced, "queued datagrams dropped: newer ones waited for the same next hop")         \
+    X(send_displaced, "queued datagrams dropped: their next hop lost its place in the cache")         \
     X(send_too_long, "queued datagrams dropped: the path had become too narrow")                   \
     X(errors, "ICMP errors about datagrams of ours")                                               \
     X(errors_refused, "ICMP errors about nothing that was sent lately")                            \
@@ -159,11 +159,10 @@ void udp_begin(struct udp_room *udp);
  * packet (net_rx_done()). Bound: one pass over the bytes, and the endpoints of the port. */
 enum weir_drop udp_input(struct udp_room *udp, const struct net_rx *rx, weir_time now);
 
-/* Take in an ICMP error about a datagram of UDP or an echo request; `quoted` are the quoted bytes that
- * icmp_quote_parse() read. NONE, or ICMP_QUOTE when nothing of the kind was sent lately (RFC 5927 4,
- * ATK-ICM-15): then it has no effect. Bound: the endpoints of the port. */
-enum weir_drop udp_error(struct udp_room *udp, const struct net_error *error,
-                         struct weir_ref quoted, weir_time now);
+/* Take in an ICMP error about a datagram of UDP or an echo request. NONE, or ICMP_QUOTE when nothing
+ * of the kind was sent lately (RFC 5927 4, ATK-ICM-15): then it has no effect. Bound: the endpoints of
+ * the port. */
+enum weir_drop udp_error(struct udp_room *udp, const struct net_error *error, weir_time now);
 
 /* Fill up to `max` packets with what the endpoints have to send on an interface, one datagram each in
  * turn. Answers how many. What they refer to is valid until udp_begin(). Bound: linear in max and in

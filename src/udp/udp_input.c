@@ -321,8 +321,7 @@ static int error_code(const struct net_error *error)
 }
 
 /* A router says that the path is narrower than we thought. */
-static void too_big(struct udp_room *udp, const struct net_error *error, struct weir_ref quoted,
-                    weir_time now)
+static void too_big(struct udp_room *udp, const struct net_error *error, weir_time now)
 {
     struct net_path path;
     struct net_path wanted = {.source = error->quote.source,
@@ -336,15 +335,14 @@ static void too_big(struct udp_room *udp, const struct net_error *error, struct 
                                  .mtu = error->icmp.mtu,
                                  .link_mtu = path.mtu};
     if (addr_is_ip4(error->quote.destination)) {
-        report.quoted_len = load16(quoted.data + 2);
-        report.quoted_header_len = (uint16_t)((quoted.data[0] & 0xf) * 4);
+        report.quoted_len = load16(error->quoted.data + 2);
+        report.quoted_header_len = (uint16_t)((error->quoted.data[0] & 0xf) * 4);
     }
     pmtu_update(&udp->net->pmtus, &report, now);
 }
 
 /* The flow of the datagram that is quoted; false when it is none of this room. */
-static bool quoted_flow(const struct net_error *error, struct weir_ref quoted,
-                        struct udp_flow *flow)
+static bool quoted_flow(const struct net_error *error, struct udp_flow *flow)
 {
     const struct icmp_quote *quote = &error->quote;
     *flow = (struct udp_flow){.local = quote->source,
@@ -357,20 +355,20 @@ static bool quoted_flow(const struct net_error *error, struct weir_ref quoted,
     bool ip4 = addr_is_ip4(quote->source);
     if (quote->protocol != (ip4 ? IP_PROTOCOL_ICMP4 : IP_PROTOCOL_ICMP6))
         return false;
-    const uint8_t *echo = quoted.data + quote->transport_at; /* at least 8 bytes are there */
+    const uint8_t *echo = error->quoted.data + quote->transport_at; /* at least 8 bytes are there */
     flow->kind = WEIR_DATAGRAM_ECHO;
     flow->port = load16(echo + 4);
     return echo[0] == (ip4 ? ICMP4_ECHO_REQUEST : ICMP6_ECHO_REQUEST);
 }
 
-enum weir_drop udp_error(struct udp_room *udp, const struct net_error *error,
-                         struct weir_ref quoted, weir_time now)
+enum weir_drop udp_error(struct udp_room *udp, const struct net_error *error, weir_time now)
 {
     struct udp_flow flow;
-    CHECK(udp->handler, quoted.len >= ICMP_QUOTED_TRANSPORT_MIN &&
-                            error->quote.transport_at <= quoted.len - ICMP_QUOTED_TRANSPORT_MIN);
+    CHECK(udp->handler, error->quoted.len >= ICMP_QUOTED_TRANSPORT_MIN);
+    CHECK(udp->handler,
+          error->quote.transport_at <= error->quoted.len - ICMP_QUOTED_TRANSPORT_MIN);
     struct udp_endpoint *e = NULL;
-    if (quoted_flow(error, quoted, &flow) && udp_recent_has(udp, &flow, now))
+    if (quoted_flow(error, &flow) && udp_recent_has(udp, &flow, now))
         e = udp_find(udp, &flow);
     if (e == NULL) {
         udp->count.errors_refused++;
@@ -378,7 +376,7 @@ enum weir_drop udp_error(struct udp_room *udp, const struct net_error *error,
     }
     udp->count.errors++;
     if (error->icmp.kind == ICMP_TOO_BIG)
-        too_big(udp, error, quoted, now);
+        too_big(udp, error, now);
     int code = error_code(error);
     if (code != WEIR_OK)
         udp_report(udp, e, code);

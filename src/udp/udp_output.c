@@ -46,6 +46,54 @@ static struct udp_endpoint *ready_take(struct udp_room *udp, unsigned ifindex)
     return e;
 }
 
+/* ---- ways that change ---- */
+
+/* Does the checksum of the datagram cover its addresses? */
+static bool has_pseudo(const struct udp_endpoint *e, bool ip4)
+{
+    return e->kind == WEIR_DATAGRAM_UDP || !ip4;
+}
+
+/* The datagram got another source address: bring its checksum up to date (RFC 1624). */
+static void change_source(struct udp_endpoint *e, struct weir_addr from, struct weir_addr to)
+{
+    bool ip4 = addr_is_ip4(to), is_udp = e->kind == WEIR_DATAGRAM_UDP;
+    uint8_t *p = e->out.upper + (is_udp ? 6 : 2);
+    be16 field = {{p[0], p[1]}};
+    if (!has_pseudo(e, ip4) || (is_udp && load16(field.b) == 0))
+        return;
+    for (unsigned i = ip4 ? 12 : 0; i < 16; i += 4)
+        field = csum_update32(field, be32_make(load32(from.bytes + i)),
+                              be32_make(load32(to.bytes + i)));
+    if (is_udp && load16(field.b) == 0)
+        field = be16_make(0xffff);
+    memcpy(p, field.b, 2);
+}
+
+/* Addresses or routes have changed since the datagram was queued: find its way again. A datagram of
+ * which some fragments are gone goes on as it began. */
+static bool refresh(struct udp_room *udp, struct udp_endpoint *e)
+{
+    struct net_path *path = &e->out.path, found;
+    uint32_t generation = udp->net->addresses.generation + udp->net->routes.generation;
+    if (path->generation == generation || e->out.next_fragment > 0)
+        return true;
+    struct net_path wanted = {.destination = path->destination,
+                              .ifindex = e->ifindex_fixed ? path->ifindex : ROUTE_ANY_INTERFACE};
+    if (e->source_fixed) {
+        wanted.source = path->source;
+        if (udp_own_iface(udp, path->source) < 0)
+            return false;
+    }
+    if (net_path(udp->net, &wanted, &found) != WEIR_OK)
+        return false;
+    change_source(e, path->source, found.source);
+    *path = found;
+    return true;
+}
+
+/* ---- the first datagram ---- */
+
 /* Make the first datagram of the queue the one to send, if there is one. The endpoint is IDLE. */
 static void load(struct udp_room *udp, struct udp_endpoint *e)
 {
@@ -73,6 +121,7 @@ static void load(struct udp_room *udp, struct udp_endpoint *e)
     e->send_len = (uint32_t)(sizeof record + record.len);
     e->source_fixed = record.source_fixed;
     e->ifindex_fixed = record.ifindex_fixed;
+    (void)refresh(udp, e); /* so that it stands on the right list; if there is no way, output tells */
     ready_add(udp, e);
 }
 
@@ -219,12 +268,6 @@ static int plan(struct udp_room *udp, struct udp_endpoint *e, const struct weir_
     return WEIR_OK;
 }
 
-/* Does the checksum of the datagram cover its addresses? */
-static bool has_pseudo(const struct udp_endpoint *e, bool ip4)
-{
-    return e->kind == WEIR_DATAGRAM_UDP || !ip4;
-}
-
 /* Fill in the checksum, the payload's sum being known. */
 static void finish(const struct udp_endpoint *e, struct queued *record, struct csum payload)
 {
@@ -298,44 +341,6 @@ int udp_send(struct udp_room *udp, struct udp_endpoint *e, const struct weir_dat
 }
 
 /* ---- output ---- */
-
-/* The datagram got another source address: bring its checksum up to date (RFC 1624). */
-static void change_source(struct udp_endpoint *e, struct weir_addr from, struct weir_addr to)
-{
-    bool ip4 = addr_is_ip4(to), is_udp = e->kind == WEIR_DATAGRAM_UDP;
-    uint8_t *p = e->out.upper + (is_udp ? 6 : 2);
-    be16 field = {{p[0], p[1]}};
-    if (!has_pseudo(e, ip4) || (is_udp && load16(field.b) == 0))
-        return;
-    for (unsigned i = ip4 ? 12 : 0; i < 16; i += 4)
-        field = csum_update32(field, be32_make(load32(from.bytes + i)),
-                              be32_make(load32(to.bytes + i)));
-    if (is_udp && load16(field.b) == 0)
-        field = be16_make(0xffff);
-    memcpy(p, field.b, 2);
-}
-
-/* Addresses or routes have changed since the datagram was queued: find its way again. A datagram of
- * which some fragments are gone goes on as it began. */
-static bool refresh(struct udp_room *udp, struct udp_endpoint *e)
-{
-    struct net_path *path = &e->out.path, found;
-    uint32_t generation = udp->net->addresses.generation + udp->net->routes.generation;
-    if (path->generation == generation || e->out.next_fragment > 0)
-        return true;
-    struct net_path wanted = {.destination = path->destination,
-                              .ifindex = e->ifindex_fixed ? path->ifindex : ROUTE_ANY_INTERFACE};
-    if (e->source_fixed) {
-        wanted.source = path->source;
-        if (udp_own_iface(udp, path->source) < 0)
-            return false;
-    }
-    if (net_path(udp->net, &wanted, &found) != WEIR_OK)
-        return false;
-    change_source(e, path->source, found.source);
-    *path = found;
-    return true;
-}
 
 /* The datagram cannot be sent: drop it and say so. The endpoint is IDLE. */
 static void give_up(struct udp_room *udp, struct udp_endpoint *e, int error)

@@ -11,7 +11,7 @@
 #include "wire/tcp.h"
 
 static const uint64_t golden_trace = 0x4d57011ce606d9bb;
-static const uint64_t golden_pcapng = 0x06abc53999df0f79;
+static const uint64_t golden_pcapng = 0xc9acb69232d115a5;
 static const uint64_t golden_pcap = 0xdff4027269c8efb0;
 static const uint64_t golden_events = 5402;
 

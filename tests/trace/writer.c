@@ -24,7 +24,7 @@ static const uint8_t section_header[] = {
 
 static const uint8_t interface_block[] = {
     1,   0,   0,   0, 40, 0, 0, 0, /* block type, block length */
-    101, 0,   0,   0, 0,  1, 0, 0, /* LINKTYPE_RAW, reserved, snap length 256 */
+    228, 0,   0,   0, 0,  1, 0, 0, /* LINKTYPE_IPV4, reserved, snap length 256 */
     2,   0,   2,   0, 'l', 'o', 0, 0, /* if_name */
     9,   0,   1,   0, 9,  0, 0, 0, /* if_tsresol: 10^-9 */
     0,   0,   0,   0, 40, 0, 0, 0,

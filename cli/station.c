@@ -72,8 +72,8 @@ static bool open_device(struct station *s)
     if (a->own_namespace && !namespace_enter())
         return false;
     if (!(a->kind == DEVICE_PACKET ? open_packet(s, &why) : open_tun(s, &why))) {
-        bool rights = why.number == EPERM || why.number == EACCES;
-        cli_error("%s%s", why.text, rights ? "; --namespace needs none" : "");
+        bool helps = why.number == EPERM && !a->own_namespace;
+        cli_error("%s%s", why.text, helps ? "; --namespace needs none" : "");
         return false;
     }
     if (prepare_host(s, &why))

@@ -94,6 +94,8 @@ struct udp_endpoint {
     bool closed, closed_read;
 };
 
+_Static_assert(offsetof(struct udp_endpoint, out.waiter) == 0, "who is woken is the endpoint");
+
 /* Something was sent from and to here: a keyed hash, and until when errors about it are believed. */
 struct udp_recent {
     weir_time until;

@@ -416,8 +416,8 @@ void udp_woken(struct udp_room *udp, struct neighbour_waiter *waiter,
                enum neighbour_answer verdict)
 {
     CHECK(udp->handler, waiter->kind == NET_WAITER_UDP);
-    struct datagram *out = (struct datagram *)waiter; /* its first member ... */
-    struct udp_endpoint *e = (struct udp_endpoint *)out; /* ... and it is an endpoint's */
+    /* The waiter is the first member of a datagram, and that of an endpoint. */
+    struct udp_endpoint *e = (void *)waiter;
     CHECK(udp->handler, e->sending == UDP_PARKED);
     e->sending = UDP_IDLE;
     if (verdict == NEIGHBOUR_READY) {

@@ -8,13 +8,14 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "base/blocks.h"
 #include "base/rng.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -196,7 +197,7 @@ static void test_promises_are_refused_above_the_limit_only(void **state)
     assert_true(blocks_reserve(&blocks, 1));
     assert_false(blocks_reserve(&blocks, 1));
     assert_true(blocks_reserve(&blocks, 0));
-    expect_assert_failure(blocks_unreserve(&blocks, 1000001));
+    expect_breach(blocks_unreserve(&blocks, 1000001));
     blocks_unreserve(&blocks, 1000000);
     assert_int_equal(blocks.promised_bytes, 0);
     free(mem);
@@ -226,16 +227,16 @@ static void test_contract_breaches_are_caught(void **state)
     uint32_t a = take(&blocks, BLOCKS_16K), b = take(&blocks, BLOCKS_16K);
     assert_int_equal(a, 0);
     assert_int_equal(b, 4);
-    expect_assert_failure(blocks_give(&blocks, 8));  /* free */
-    expect_assert_failure(blocks_give(&blocks, 1));  /* inside a */
-    expect_assert_failure(blocks_give(&blocks, 16)); /* in a superblock never opened */
-    expect_assert_failure(blocks_give(&blocks, BLOCKS_NONE));
-    expect_assert_failure(blocks_ptr(&blocks, 16));
-    expect_assert_failure(take(&blocks, BLOCKS_CLASSES));
+    expect_breach(blocks_give(&blocks, 8));  /* free */
+    expect_breach(blocks_give(&blocks, 1));  /* inside a */
+    expect_breach(blocks_give(&blocks, 16)); /* in a superblock never opened */
+    expect_breach(blocks_give(&blocks, BLOCKS_NONE));
+    expect_breach(blocks_ptr(&blocks, 16));
+    expect_breach(take(&blocks, BLOCKS_CLASSES));
     blocks_give(&blocks, a);
-    expect_assert_failure(blocks_give(&blocks, a));
+    expect_breach(blocks_give(&blocks, a));
     blocks_give(&blocks, b);
-    expect_assert_failure(blocks_give(&blocks, b)); /* its superblock is empty now */
+    expect_breach(blocks_give(&blocks, b)); /* its superblock is empty now */
     assert_true(blocks_invariants(&blocks));
     free(mem);
 }

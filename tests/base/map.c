@@ -8,13 +8,14 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "base/map.h"
 #include "base/rng.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -122,10 +123,10 @@ static void test_contract_breaches_are_caught(void **state)
     (void)state;
     uint8_t *mem;
     struct map map = setup(4, &mem);
-    expect_assert_failure(map_insert(&map, 1, MAP_NONE));
-    expect_assert_failure(map_remove(&map, 1, MAP_NONE));
-    expect_assert_failure(map_init(&map, 0, &handler, mem));
-    expect_assert_failure(map_init(&map, MAP_ENTRIES_MAX + 1, &handler, mem));
+    expect_breach(map_insert(&map, 1, MAP_NONE));
+    expect_breach(map_remove(&map, 1, MAP_NONE));
+    expect_breach(map_init(&map, 0, &handler, mem));
+    expect_breach(map_init(&map, MAP_ENTRIES_MAX + 1, &handler, mem));
     assert_int_equal(map_size(0), 0);
     assert_int_equal(map_size(MAP_ENTRIES_MAX + 1), 0);
     free(mem);

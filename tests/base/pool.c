@@ -8,13 +8,14 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "base/pool.h"
 #include "base/rng.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -166,12 +167,12 @@ static void test_contract_breaches_are_caught(void **state)
     (void)state;
     struct fixture f = setup(2, 16, 8, 0);
     uint32_t index = take_and_give(&f.pool);
-    expect_assert_failure(pool_give(&f.pool, index)); /* twice */
-    expect_assert_failure(pool_give(&f.pool, 1));     /* never taken */
-    expect_assert_failure(pool_give(&f.pool, 2));     /* none of the pool */
-    expect_assert_failure(pool_give(&f.pool, POOL_NONE));
-    expect_assert_failure(pool_handle_of(&f.pool, index));
-    expect_assert_failure(pool_at(&f.pool, 2));
+    expect_breach(pool_give(&f.pool, index)); /* twice */
+    expect_breach(pool_give(&f.pool, 1));     /* never taken */
+    expect_breach(pool_give(&f.pool, 2));     /* none of the pool */
+    expect_breach(pool_give(&f.pool, POOL_NONE));
+    expect_breach(pool_handle_of(&f.pool, index));
+    expect_breach(pool_at(&f.pool, 2));
     assert_true(pool_invariants(&f.pool));
     free(f.mem);
 }

@@ -8,13 +8,14 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "base/ring.h"
 #include "base/rng.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -108,8 +109,8 @@ static void test_write_above_a_hole_keeps_the_hole(void **state)
     assert_int_equal(write_pattern(&ring, 3 * 4096 + 100, 50), 50);
     assert_int_equal(ring.held, 1); /* the three blocks of the hole cost nothing */
     assert_pattern(&ring, 3 * 4096 + 100, 50);
-    expect_assert_failure(ring_read(&ring, 0, &byte, 1));
-    expect_assert_failure(ring_refs(&ring, 2 * 4096 + 4095, 2, refs));
+    expect_breach(ring_read(&ring, 0, &byte, 1));
+    expect_breach(ring_refs(&ring, 2 * 4096 + 4095, 2, refs));
     assert_int_equal(write_pattern(&ring, 0, 4096), 4096);
     assert_int_equal(ring.held, 2);
     assert_int_equal(write_pattern(&ring, 4096, 2 * 4096 + 100), 2 * 4096 + 100);
@@ -275,7 +276,7 @@ static void test_the_longest_span_is_covered_from_every_place_and_no_more(void *
             ring_reset(&ring, 0);
         }
         ring_init(&ring, &blocks, class, size - 1);
-        expect_assert_failure(ring_span_write(&ring, size - 1 + max, 1, BLOCKS_NORMAL, span));
+        expect_breach(ring_span_write(&ring, size - 1 + max, 1, BLOCKS_NORMAL, span));
         ring_init(&ring, &blocks, class, 0);
         blocks_init(&blocks, &(struct blocks_config){.handler = &handler, .superblocks = 4}, mem);
     }
@@ -291,13 +292,13 @@ static void test_contract_breaches_are_caught(void **state)
     struct weir_ref ref[2];
     uint8_t *mem = setup(&blocks, 4);
     ring_init(&ring, &blocks, BLOCKS_4K, 100);
-    expect_assert_failure(ring_span_write(&ring, 99, 1, BLOCKS_NORMAL, span));
-    expect_assert_failure(ring_release(&ring, 99));
-    expect_assert_failure(ring_refs(&ring, 100, 1, ref)); /* empty */
+    expect_breach(ring_span_write(&ring, 99, 1, BLOCKS_NORMAL, span));
+    expect_breach(ring_release(&ring, 99));
+    expect_breach(ring_refs(&ring, 100, 1, ref)); /* empty */
     assert_int_equal(write_pattern(&ring, 100, 10), 10);
-    expect_assert_failure(ring_refs(&ring, 99, 1, ref));
-    expect_assert_failure(ring_refs(&ring, 105, 6, ref)); /* one past the end */
-    expect_assert_failure(ring_set_class(&ring, BLOCKS_16K));
+    expect_breach(ring_refs(&ring, 99, 1, ref));
+    expect_breach(ring_refs(&ring, 105, 6, ref)); /* one past the end */
+    expect_breach(ring_set_class(&ring, BLOCKS_16K));
     ring_release(&ring, 110);
     ring_set_class(&ring, BLOCKS_16K);
     assert_int_equal(write_pattern(&ring, 110, 20000), 20000);

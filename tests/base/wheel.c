@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "base/rng.h"
 #include "base/wheel.h"
 
@@ -18,7 +19,7 @@
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -298,8 +299,8 @@ static void test_the_last_deadline_of_all_can_be_armed_and_never_cannot(void **s
     (void)state;
     struct wheel *wheel = setup(INT64_MIN);
     struct wheel_node node = {.deadline = 0};
-    expect_assert_failure(wheel_arm(wheel, &node, WEIR_TIME_NEVER));
-    expect_assert_failure(wheel_arm(wheel, &node, WHEEL_DEADLINE_MAX + 1));
+    expect_breach(wheel_arm(wheel, &node, WEIR_TIME_NEVER));
+    expect_breach(wheel_arm(wheel, &node, WHEEL_DEADLINE_MAX + 1));
     assert_false(wheel_is_armed(&node));
     wheel_arm(wheel, &node, WHEEL_DEADLINE_MAX);
     assert_null(pop(wheel, WHEEL_DEADLINE_MAX - 1));

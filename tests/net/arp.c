@@ -332,9 +332,9 @@ static void test_contract_breaches_are_caught(void **state)
     (void)state;
     struct world *w = world_open(&world_default);
     struct arp m = request(PEER, 7, OWN);
-    expect_assert_failure(arp_input(&w->arp, 0, &m, w->now)); /* not up */
-    expect_assert_failure(arp_iface_up(&w->arp, WORLD_INTERFACES, mac_of(1)));
-    expect_assert_failure(arp_iface_up(&w->arp, 0, eth_broadcast()));
+    expect_breach(arp_input(&w->arp, 0, &m, w->now)); /* not up */
+    expect_breach(arp_iface_up(&w->arp, WORLD_INTERFACES, mac_of(1)));
+    expect_breach(arp_iface_up(&w->arp, 0, eth_broadcast()));
     assert_false(arp_has_output(&w->arp, 0));
     assert_int_equal(arp_size(0, 1), 0);
     assert_int_equal(arp_size(65, 1), 0);

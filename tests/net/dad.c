@@ -296,15 +296,15 @@ static void test_contract_breaches_are_caught(void **state)
     struct address *own = world_address(w, addr_from_ip4(host4(OWN)), 0, false);
     struct net_timer foreign = {.kind = NET_TIMER_NEIGHBOUR};
     struct dad_message message;
-    expect_assert_failure(dad_conflict(&w->dad, own)); /* not TENTATIVE */
-    expect_assert_failure(dad_expire(&w->dad, &foreign, w->now));
-    expect_assert_failure(dad_output(&w->dad, ADDRESS_INTERFACES_MAX, w->now, &message));
+    expect_breach(dad_conflict(&w->dad, own)); /* not TENTATIVE */
+    expect_breach(dad_expire(&w->dad, &foreign, w->now));
+    expect_breach(dad_output(&w->dad, ADDRESS_INTERFACES_MAX, w->now, &message));
     struct dad_config config = {.handler = &world_handler,
                                 .wheel = &w->wheel,
                                 .addresses = &w->addresses,
                                 .transmits = DAD_TRANSMITS_MAX + 1};
     struct dad d;
-    expect_assert_failure(dad_init(&d, &config));
+    expect_breach(dad_init(&d, &config));
     world_close(w);
 }
 

@@ -8,12 +8,13 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "net/fragment.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -212,23 +213,23 @@ static void test_a_source_that_breaks_the_contract_is_a_failed_assertion(void **
     (void)state;
     struct fragment_source s = make(false, 3000, 8, 100, 1500);
     struct weir_tx tx;
-    expect_assert_failure(fragment_make(&tx, &s, 3));
+    expect_breach(fragment_make(&tx, &s, 3));
     s.mtu = 67;
-    expect_assert_failure(fragment_count(&s));
+    expect_breach(fragment_count(&s));
     s = make(true, 3000, 8, 100, 1279);
-    expect_assert_failure(fragment_count(&s));
+    expect_breach(fragment_count(&s));
     s = make(false, 1000, 8, 100, 1500);
-    expect_assert_failure(fragment_make(&tx, &s, 0)); /* it fits uncut */
+    expect_breach(fragment_make(&tx, &s, 0)); /* it fits uncut */
     s = make(false, 3000, 100, 100, 1500);
     s.headroom = 18;
-    expect_assert_failure(fragment_make(&tx, &s, 0)); /* 18 + 20 + 100 > 128 */
+    expect_breach(fragment_make(&tx, &s, 0)); /* 18 + 20 + 100 > 128 */
     struct ip4 with_options = ip4;
     with_options.options_len = 4;
     s = make(false, 3000, 8, 100, 1500);
     s.ip4 = &with_options;
-    expect_assert_failure(fragment_count(&s));
+    expect_breach(fragment_count(&s));
     s.ip4 = NULL;
-    expect_assert_failure(fragment_count(&s));
+    expect_breach(fragment_count(&s));
 }
 
 /* ---- identifications ---- */

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "net/arp.h"
 #include "net/dad.h"
 #include "net/nd.h"
@@ -52,7 +53,7 @@ static const struct world_config world_default = {
 static void world_on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert world_handler = {.fn = world_on_assert};

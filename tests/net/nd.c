@@ -669,13 +669,13 @@ static void test_contract_breaches_are_caught(void **state)
     struct world *w = world_open(&world_default);
     struct message message = solicitation(OWN);
     struct nd_iface_config config = {.mac = mac_of(1), .link_mtu = 1280};
-    expect_assert_failure(input(w, &message)); /* not up */
+    expect_breach(input(w, &message)); /* not up */
     config.link_mtu = 1279;
-    expect_assert_failure(nd_iface_up(&w->nd, 0, &config, w->now));
+    expect_breach(nd_iface_up(&w->nd, 0, &config, w->now));
     config = (struct nd_iface_config){.mac = eth_broadcast(), .link_mtu = 1500};
-    expect_assert_failure(nd_iface_up(&w->nd, 0, &config, w->now));
+    expect_breach(nd_iface_up(&w->nd, 0, &config, w->now));
     struct net_timer foreign = {.kind = NET_TIMER_ADDRESS};
-    expect_assert_failure(nd_expire(&w->nd, &foreign, w->now));
+    expect_breach(nd_expire(&w->nd, &foreign, w->now));
     assert_int_equal(nd_size(0), 0);
     assert_int_equal(nd_size(65), 0);
     world_close(w);

@@ -597,11 +597,11 @@ static void test_contract_breaches_are_caught(void **state)
     struct neighbour_probe probe;
     struct eth_addr mac;
     key.ifindex = WORLD_INTERFACES;
-    expect_assert_failure(neighbour_resolve(&w->neighbours, &key, w->now, &mac));
-    expect_assert_failure(neighbour_output(&w->neighbours, WORLD_INTERFACES, w->now, &probe));
-    expect_assert_failure(neighbour_set_times(&w->neighbours, WORLD_INTERFACES, 1, 1));
+    expect_breach(neighbour_resolve(&w->neighbours, &key, w->now, &mac));
+    expect_breach(neighbour_output(&w->neighbours, WORLD_INTERFACES, w->now, &probe));
+    expect_breach(neighbour_set_times(&w->neighbours, WORLD_INTERFACES, 1, 1));
     struct net_timer foreign = {.kind = NET_TIMER_ADDRESS};
-    expect_assert_failure(neighbour_expire(&w->neighbours, &foreign, w->now));
+    expect_breach(neighbour_expire(&w->neighbours, &foreign, w->now));
 
     struct neighbours_config config = {.neighbours_max = 8,
                                        .neighbours_incomplete_max = 1,

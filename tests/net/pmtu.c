@@ -8,12 +8,13 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "net/pmtu.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};

@@ -8,12 +8,13 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "net/ratelimit.h"
 
 static void on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert handler = {.fn = on_assert};
@@ -50,9 +51,9 @@ static void test_a_rate_of_none_or_too_much_is_refused(void **state)
     (void)state;
     struct ratelimit t;
     struct ratelimit_config config = {.handler = &handler, .per_s_max = 0};
-    expect_assert_failure(ratelimit_init(&t, &config));
+    expect_breach(ratelimit_init(&t, &config));
     config.per_s_max = RATELIMIT_PER_S_MAX + 1;
-    expect_assert_failure(ratelimit_init(&t, &config));
+    expect_breach(ratelimit_init(&t, &config));
     config.per_s_max = RATELIMIT_PER_S_MAX;
     ratelimit_init(&t, &config);
 }

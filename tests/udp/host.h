@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../breach.h"
 #include "base/rng.h"
 #include "udp/udp.h"
 
@@ -43,7 +44,7 @@ struct packet {
 static void host_on_assert(void *ctx, const char *expression, const char *file, unsigned line)
 {
     (void)ctx;
-    mock_assert(0, expression, file, (int)line);
+    breach_told(expression, file, (int)line);
 }
 
 static const struct weir_assert host_handler = {.fn = host_on_assert};

@@ -4,7 +4,7 @@
 
 BUILD_PACKAGES := gcc libc6-dev binutils meson ninja-build pkg-config libpcap-dev libjansson-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev
-DEMO_PACKAGES := $(BUILD_PACKAGES)
+DEMO_PACKAGES := $(BUILD_PACKAGES) iproute2 iputils-ping netcat-openbsd
 BENCH_PACKAGES := $(BUILD_PACKAGES) valgrind
 FUZZ_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 COVERAGE_PACKAGES := $(TEST_PACKAGES) gcovr

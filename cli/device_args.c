@@ -204,8 +204,10 @@ static const struct argp_option options[] = {
     {"mtu", KEY_MTU, "BYTES", 0, "MTU of the device", 1},
     {"mac", KEY_MAC, "MAC", 0, "MAC address of the stack", 1},
     {"no-offload", KEY_NO_OFFLOAD, 0, 0, "Do without checksum and segmentation offloads", 1},
-    {"namespace", 'N', 0, 0, "Make a network namespace of our own; needs no rights where the kernel "
-                             "allows it", 1},
+    {"namespace", 'N', 0, 0,
+     "Make a network namespace of our own; needs no rights where the kernel "
+     "allows it",
+     1},
     {"unprivileged", 'N', 0, OPTION_ALIAS, 0, 1},
     {0, 0, 0, 0, "What to see:", 2},
     {"pcap", KEY_PCAP, "FILE", 0, "Write all packets as pcapng; - is standard output", 2},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The options that weir host, weir ping and weir udp have in common: which device, and what stands on
- * it. */
+ * The options that weir host, weir ping and weir udp have in common: which device, and what stands
+ * on it. */
 #ifndef WEIR_CLI_DEVICE_ARGS_H
 #define WEIR_CLI_DEVICE_ARGS_H
 
@@ -13,11 +13,7 @@ enum {
     DEVICE_ROUTES_MAX = 16
 };
 
-enum device_kind {
-    DEVICE_TUN = 0,
-    DEVICE_TAP,
-    DEVICE_PACKET
-};
+enum device_kind { DEVICE_TUN = 0, DEVICE_TAP, DEVICE_PACKET };
 
 /* An address and the length of its prefix, and the words they were given in. */
 struct device_prefix {
@@ -34,7 +30,7 @@ struct device_route {
 
 /* All zero: a TUN of any name. The texts are those of argv. */
 struct device_args {
-    char name[32];      /* of the command, in usage lines: "weir host"; set by the command */
+    char name[32]; /* of the command, in usage lines: "weir host"; set by the command */
     enum device_kind kind;
     const char *ifname; /* NULL: the kernel chooses */
     struct device_prefix address[DEVICE_ADDRESSES_MAX], host_address[DEVICE_ADDRESSES_MAX];

@@ -10,10 +10,7 @@
 #include "services.h"
 #include "station.h"
 
-enum {
-    KEY_SERVICES = 256,
-    KEY_SECONDS
-};
+enum { KEY_SERVICES = 256, KEY_SECONDS };
 
 struct arguments {
     struct device_args device;
@@ -59,12 +56,13 @@ static void parse(int argc, char **argv, struct arguments *a)
         .options = options,
         .parser = parse_argument,
         .args_doc = "[-- COMMAND [ARG...]]",
-        .doc = "Bring up a stack on a device. It answers ping and the small UDP services until it is "
-               "interrupted, or as long as COMMAND runs."
-               "\vFor example, without any rights:\n"
-               "  weir host -N -a 10.9.0.2/24 --host-address 10.9.0.1/24 -- ping -c 3 10.9.0.2\n\n"
-               "Exit status: that of COMMAND; without one 0 after an interrupt or --seconds, 1 when "
-               "something failed; 2 for wrong usage, 127 when COMMAND cannot be run.",
+        .doc =
+            "Bring up a stack on a device. It answers ping and the small UDP services until it is "
+            "interrupted, or as long as COMMAND runs."
+            "\vFor example, without any rights:\n"
+            "  weir host -N -a 10.9.0.2/24 --host-address 10.9.0.1/24 -- ping -c 3 10.9.0.2\n\n"
+            "Exit status: that of COMMAND; without one 0 after an interrupt or --seconds, 1 when "
+            "something failed; 2 for wrong usage, 127 when COMMAND cannot be run.",
         .children = children};
     cli_parse(&argp, argc, argv, a->device.name, a);
     /* Whoever has no rights and wants a command run in the end gets by without them. */

@@ -34,15 +34,16 @@ static bool write_file(const char *path, const char *text)
     return n == (ssize_t)strlen(text);
 }
 
-/* user_namespaces(7): who has no rights may map itself alone, and must give up setgroups() for it. */
+/* user_namespaces(7): who has no rights may map itself alone, and must give up setgroups() for it.
+ */
 static bool enter_as_user(void)
 {
     char user[32], group[32];
     (void)snprintf(user, sizeof user, "0 %u 1", (unsigned)geteuid());
     (void)snprintf(group, sizeof group, "0 %u 1", (unsigned)getegid());
     return unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0 &&
-           write_file("/proc/self/setgroups", "deny") &&
-           write_file("/proc/self/uid_map", user) && write_file("/proc/self/gid_map", group);
+           write_file("/proc/self/setgroups", "deny") && write_file("/proc/self/uid_map", user) &&
+           write_file("/proc/self/gid_map", group);
 }
 
 bool namespace_enter(void)

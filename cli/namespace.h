@@ -8,9 +8,9 @@
 /* May this process make devices where it is: has it CAP_NET_ADMIN? */
 bool namespace_has_rights(void);
 
-/* Move this process, which has one thread, into a new network namespace, in a new user namespace too
- * (where it is root) when it may not do it otherwise. lo is up there. False: it may not, and a line
- * was printed. */
+/* Move this process, which has one thread, into a new network namespace, in a new user namespace
+ * too (where it is root) when it may not do it otherwise. lo is up there. False: it may not, and a
+ * line was printed. */
 bool namespace_enter(void);
 
 #endif

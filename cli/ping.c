@@ -208,10 +208,10 @@ static void report(const struct run *r)
     FILE *out = r->station->out;
     if (r->a->json) {
         fprintf(out,
-                "{\"address\":\"%s\",\"bytes\":%" PRIu32 ",\"sent\":%" PRIu64 ",\"received\":%" PRIu64
-                ",\"lost\":%" PRIu64 ",\"duplicates\":%" PRIu64 ",\"damaged\":%" PRIu64
-                ",\"errors\":%" PRIu64 ",\"rtt_min_ns\":%" PRId64 ",\"rtt_mean_ns\":%" PRId64
-                ",\"rtt_max_ns\":%" PRId64 "}\n",
+                "{\"address\":\"%s\",\"bytes\":%" PRIu32 ",\"sent\":%" PRIu64
+                ",\"received\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"duplicates\":%" PRIu64
+                ",\"damaged\":%" PRIu64 ",\"errors\":%" PRIu64 ",\"rtt_min_ns\":%" PRId64
+                ",\"rtt_mean_ns\":%" PRId64 ",\"rtt_max_ns\":%" PRId64 "}\n",
                 r->a->text, r->a->bytes, r->sent, r->received, lost, r->duplicates, r->damaged,
                 r->errors, r->rtt_min, r->rtt_sum / (weir_time)n, r->rtt_max);
         return;
@@ -256,10 +256,8 @@ static bool run(struct run *r)
 
 int cli_ping(int argc, char **argv)
 {
-    struct arguments arguments = {.device.name = "weir ping",
-                                  .bytes = 56,
-                                  .interval = WEIR_NS_PER_S,
-                                  .wait = WEIR_NS_PER_S};
+    struct arguments arguments = {
+        .device.name = "weir ping", .bytes = 56, .interval = WEIR_NS_PER_S, .wait = WEIR_NS_PER_S};
     struct station station;
     parse(argc, argv, &arguments);
     struct run *r = calloc(1, sizeof *r);

@@ -1,72 +1,34 @@
 /* SPDX-License-Identifier: MIT */
 #include "record.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "driver/clock.h"
 #include "weir/drop.h"
 
-static void failed(struct record *record, int number)
-{
-    if (record->error == 0)
-        record->error = number != 0 ? number : -1;
-}
-
-static int file_write(void *ctx, const struct weir_ref *part, unsigned count)
-{
-    struct record *record = ctx;
-    struct capture_sink sink = capture_sink_file(record->file);
-    errno = 0;
-    int error = sink.write(sink.ctx, part, count);
-    if (error != 0)
-        failed(record, errno);
-    return error;
-}
-
-static int file_flush(void *ctx)
-{
-    struct record *record = ctx;
-    if (fflush(record->file) == 0)
-        return 0;
-    failed(record, errno);
-    return WEIR_E_IO;
-}
-
 bool record_open(struct record *record, const char *path, bool lines)
 {
-    static const struct capture_options options = {.format = CAPTURE_PCAPNG,
-                                                   .application = "weir"};
-    *record = (struct record){.path = path, .start = clock_monotonic()};
+    static const struct capture_options options = {.format = CAPTURE_PCAPNG, .application = "weir"};
+    *record = (struct record){.start = clock_monotonic()};
     record->since_1970 = clock_date() - record->start;
-    if (path != NULL) {
-        record->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wbe");
-        if (record->file == NULL) {
-            cli_error("%s: %m", path);
-            return false;
-        }
-        struct capture_sink sink = {.write = file_write, .flush = file_flush, .ctx = record};
-        (void)capture_open(&record->capture, sink, &options);
+    if (!cli_output_open(&record->output, path))
+        return false;
+    if (path != NULL)
+        (void)capture_open(&record->capture, cli_output_sink(&record->output), &options);
+    if (!lines)
+        return true;
+    record->lines = cli_lines_new(stdout, false, (struct capture_sink){0});
+    if (record->lines == NULL) {
+        cli_error("no memory");
+        (void)cli_output_close(&record->output);
+        return false;
     }
-    if (lines) {
-        record->lines = cli_lines_new(stdout, false, (struct capture_sink){0});
-        if (record->lines == NULL) {
-            cli_error("no memory");
-            (void)record_close(record);
-            return false;
-        }
-        (void)capture_open(&record->shown, cli_lines_sink(record->lines), &options);
-    }
+    (void)capture_open(&record->shown, cli_lines_sink(record->lines), &options);
     return true;
 }
 
 void record_interface(struct record *record, enum weir_link link, const char *name)
 {
     enum capture_link type = link == WEIR_LINK_ETHERNET ? CAPTURE_LINK_ETHERNET : CAPTURE_LINK_RAW;
-    if (record->file != NULL)
+    if (record->output.file != NULL)
         (void)capture_interface(&record->capture, type, name);
     if (record->lines != NULL)
         (void)capture_interface(&record->shown, type, name);
@@ -101,7 +63,7 @@ static void tap(void *ctx, const struct weir_tap_packet *packet)
         out.comment = comment;
     }
     out.time = packet->time + record->since_1970;
-    if (record->file != NULL)
+    if (record->output.file != NULL)
         (void)capture_packet(&record->capture, &out);
     out.time = packet->time > record->start ? packet->time - record->start : 0;
     if (record->lines != NULL)
@@ -111,7 +73,7 @@ static void tap(void *ctx, const struct weir_tap_packet *packet)
 
 struct weir_tap record_tap(struct record *record)
 {
-    bool needed = record->file != NULL || record->lines != NULL;
+    bool needed = record->output.file != NULL || record->lines != NULL;
     return (struct weir_tap){.fn = needed ? tap : NULL, .ctx = record};
 }
 
@@ -120,11 +82,7 @@ bool record_flush(struct record *record)
     if (!record->fresh)
         return true;
     record->fresh = false;
-    bool good = true;
-    if (record->file != NULL && capture_flush(&record->capture) != 0) {
-        failed(record, 0);
-        good = false;
-    }
+    bool good = record->output.file == NULL || capture_flush(&record->capture) == 0;
     if (record->lines != NULL) /* what was printed is checked when the program ends */
         good &= capture_flush(&record->shown) == 0 && fflush(stdout) == 0;
     return good;
@@ -132,24 +90,10 @@ bool record_flush(struct record *record)
 
 bool record_close(struct record *record)
 {
-    struct stat st;
-    (void)record_flush(record);
+    bool good = record_flush(record);
     cli_lines_free(record->lines);
     record->lines = NULL;
-    if (record->file == NULL)
-        return true;
-    FILE *file = record->file;
-    record->file = NULL;
-    bool regular = file != stdout && fstat(fileno(file), &st) == 0 && S_ISREG(st.st_mode);
-    if ((file == stdout ? fflush(stdout) : fclose(file)) != 0)
-        failed(record, errno);
-    if (record->error == 0)
-        return true;
-    if (record->error > 0)
-        cli_error("%s: %s", record->path, strerror(record->error));
-    else
-        cli_error("%s: %s", record->path, weir_strerror(record->capture.error));
-    if (regular)
-        (void)unlink(record->path);
-    return false;
+    if (!good && record->output.file != NULL && record->output.error == 0)
+        cli_error("%s: %s", record->output.path, weir_strerror(record->capture.error));
+    return cli_output_close(&record->output) && good;
 }

@@ -4,15 +4,13 @@
 #define WEIR_CLI_RECORD_H
 
 #include "cli.h"
-#include "trace/writer.h"
+#include "output.h"
 #include "weir/config.h"
 #include "weir/iface.h"
 
 /* The fields are the recorder's own. */
 struct record {
-    const char *path; /* of the capture; NULL: none */
-    FILE *file;
-    int error; /* errno of the first failure, or -1 when it has none */
+    struct cli_output output; /* of the capture */
     struct capture_writer capture, shown;
     struct cli_lines *lines; /* NULL: none */
     weir_time since_1970;    /* to be added to the stack's time */
@@ -20,8 +18,8 @@ struct record {
     bool fresh; /* something was written that is not flushed */
 };
 
-/* Begin; path NULL: no capture, "-": to stdout; `lines`: packets as lines on stdout. False: it cannot
- * be, and a line was printed; nothing is to be closed then. */
+/* Begin; path NULL: no capture, "-": to stdout; `lines`: packets as lines on stdout. False: it
+ * cannot be, and a line was printed; nothing is to be closed then. */
 bool record_open(struct record *record, const char *path, bool lines);
 
 /* The interface whose packets follow. */
@@ -30,10 +28,12 @@ void record_interface(struct record *record, enum weir_link link, const char *na
 /* The tap to configure a stack with: of no effect when there is nothing to record. */
 struct weir_tap record_tap(struct record *record);
 
-/* Hand on what is buffered. False: something could not be written, and record_close() will say what. */
+/* Hand on what is buffered. False: something could not be written, and record_close() will say
+ * what. */
 bool record_flush(struct record *record);
 
-/* Close the capture, which is removed when it is not whole. False: it is not, and a line was printed. */
+/* Close the capture, which is removed when it is not whole. False: it is not, and a line was
+ * printed. */
 bool record_close(struct record *record);
 
 #endif

@@ -12,11 +12,11 @@
 
 enum {
     DATAGRAM_MAX = 65527,
-    CHARGEN_MAX = 512,       /* RFC 864: 0 to 512 characters */
-    CHARGEN_LINE = 72,       /* of the 95 printing characters, one further each line */
+    CHARGEN_MAX = 512, /* RFC 864: 0 to 512 characters */
+    CHARGEN_LINE = 72, /* of the 95 printing characters, one further each line */
     CHARGEN_PRINTING = 95,
     FIRST_PRINTING = 32,
-    PORT_QUOTE = 17          /* quote of the day, RFC 865: not one of ours, but it answers */
+    PORT_QUOTE = 17 /* quote of the day, RFC 865: not one of ours, but it answers */
 };
 
 #define SECONDS_1900_TO_1970 UINT64_C(2208988800) /* RFC 868 */
@@ -143,7 +143,8 @@ static bool serve_one(struct services *services, unsigned index)
     struct weir_datagram d;
     int len = weir_udp_receive(services->stack, s->handle, &d, data, sizeof data);
     if (len < 0)
-        return len != WEIR_E_WOULD_BLOCK && len != WEIR_E_STALE; /* an error of the past, told once */
+        return len != WEIR_E_WOULD_BLOCK &&
+               len != WEIR_E_STALE; /* an error of the past, told once */
     s->received++;
     if (answers_itself(d.remote_port)) {
         s->refused++;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The small UDP services: echo (RFC 862), discard (RFC 863), chargen (RFC 864), daytime (RFC 867), time
- * (RFC 868). None of them answers a datagram that came from the port of such a service, or to a group or
- * a broadcast: two of them could talk to each other for ever, and many answer one (RFC 1122 3.2.2.6). */
+ * The small UDP services: echo (RFC 862), discard (RFC 863), chargen (RFC 864), daytime (RFC 867),
+ * time (RFC 868). None of them answers a datagram that came from the port of such a service, or to
+ * a group or a broadcast: two of them could talk to each other for ever, and many answer one (RFC
+ * 1122 3.2.2.6). */
 #ifndef WEIR_CLI_SERVICES_H
 #define WEIR_CLI_SERVICES_H
 
@@ -14,7 +15,7 @@ enum { SERVICES_MAX = 5 };
 
 struct service {
     weir_handle handle;
-    bool open, more;   /* there may be more to receive */
+    bool open, more; /* there may be more to receive */
     uint64_t received, answered, refused;
 };
 
@@ -25,11 +26,12 @@ struct services {
     struct rng rng;
 };
 
-/* Which are named in a list such as "echo,discard" (or "none"), as bits. False: *unknown is no service. */
+/* Which are named in a list such as "echo,discard" (or "none"), as bits. False: *unknown begins
+ * with what is no service. */
 bool services_parse(const char *list, unsigned *set, const char **unknown);
 
-/* Open those of `set` for all addresses of the stack. Lengths of chargen come from `seed`. False: a line was
- * printed. */
+/* Open those of `set` for all addresses of the stack. Lengths of chargen come from `seed`. False: a
+ * line was printed. */
 bool services_open(struct services *services, weir_stack *stack, unsigned set, uint64_t seed);
 
 /* Answer what has arrived: at most SERVICES_BATCH datagrams each. True: there may be more. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * `weir sim`: lists and runs scenarios. */
-#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "output.h"
 
 enum { KEY_CLASSIC = 256, KEY_UNTIL };
 
@@ -146,64 +145,6 @@ static int list(const struct arguments *a)
     return CLI_OK;
 }
 
-/* ---- the capture file ---- */
-
-struct capture_file {
-    const char *path; /* NULL: none */
-    FILE *file;
-    int error; /* errno of the first failure */
-};
-
-static int file_write(void *ctx, const struct weir_ref *part, unsigned count)
-{
-    struct capture_file *f = ctx;
-    struct capture_sink sink = capture_sink_file(f->file);
-    errno = 0;
-    int error = sink.write(sink.ctx, part, count);
-    if (error != 0 && f->error == 0)
-        f->error = errno;
-    return error;
-}
-
-static int file_flush(void *ctx)
-{
-    struct capture_file *f = ctx;
-    if (fflush(f->file) == 0)
-        return 0;
-    if (f->error == 0)
-        f->error = errno;
-    return WEIR_E_IO;
-}
-
-static bool file_open(struct capture_file *f, const char *path)
-{
-    *f = (struct capture_file){.path = path};
-    if (path == NULL)
-        return true;
-    f->file = strcmp(path, "-") == 0 ? stdout : fopen(path, "wb");
-    if (f->file == NULL)
-        cli_error("%s: %m", path);
-    return f->file != NULL;
-}
-
-/* Close it. A file that is not whole is removed, unless it is no regular one. */
-static bool file_close(struct capture_file *f)
-{
-    struct stat st;
-    if (f->path == NULL)
-        return true;
-    bool regular = f->file != stdout && fstat(fileno(f->file), &st) == 0 && S_ISREG(st.st_mode);
-    if ((f->file == stdout ? fflush(stdout) : fclose(f->file)) != 0 && f->error == 0)
-        f->error = errno;
-    if (f->error == 0)
-        return true;
-    errno = f->error;
-    cli_error("%s: %m", f->path);
-    if (regular)
-        (void)unlink(f->path);
-    return false;
-}
-
 /* ---- the run ---- */
 
 struct session {
@@ -266,19 +207,17 @@ static int run_scenario(const struct arguments *a)
                                .stop = is_interrupted,
                                .ctx = &session};
     struct cli_lines *lines = NULL;
-    struct capture_file file;
-    struct capture_sink sink = {0};
-    if (!file_open(&file, a->pcap))
+    struct cli_output file;
+    if (!cli_output_open(&file, a->pcap))
         return CLI_FAILED;
+    struct capture_sink sink = cli_output_sink(&file);
     hold_interrupts(&session);
     session.text.out = file.file == stdout ? stderr : stdout;
     session.text.colour = cli_wants_colour(session.text.out);
     if (a->json && (session.json = cli_json_begin(a->scenario, a->seed)) == NULL) {
-        (void)file_close(&file);
+        (void)cli_output_close(&file);
         return CLI_FAILED;
     }
-    if (file.file != NULL)
-        sink = (struct capture_sink){.write = file_write, .flush = file_flush, .ctx = &file};
     if (a->print && (lines = cli_lines_new(stdout, a->classic, sink)) != NULL)
         sink = cli_lines_sink(lines);
     if (session.json == NULL)
@@ -292,7 +231,7 @@ static int run_scenario(const struct arguments *a)
     else if (written)
         cli_text_end(&session.text, a->scenario, &run);
     cli_lines_free(lines);
-    written &= file_close(&file);
+    written &= cli_output_close(&file);
     return written ? cli_finish(a->scenario, &run, a->until_text) : CLI_FAILED;
 }
 

@@ -72,7 +72,7 @@ static bool open_device(struct station *s)
     if (a->own_namespace && !namespace_enter())
         return false;
     if (!(a->kind == DEVICE_PACKET ? open_packet(s, &why) : open_tun(s, &why))) {
-        bool helps = why.number == EPERM && !a->own_namespace;
+        bool helps = why.number == EPERM && !a->own_namespace && a->kind != DEVICE_PACKET;
         cli_error("%s%s", why.text, helps ? "; --namespace needs none" : "");
         return false;
     }
@@ -125,7 +125,8 @@ static bool make_stack(struct station *s)
         cli_error("no random bytes from the system: %m");
         return false;
     }
-    size_t size = (weir_stack_size(&config) + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
+    size_t size =
+        (weir_stack_size(&config) + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
     void *memory = aligned_alloc(STACK_ALIGNMENT, size);
     s->stack = weir_stack_init(memory, size, &config, clock_monotonic());
     if (s->stack == NULL) {
@@ -185,8 +186,7 @@ static void on_link(void *ctx, int fd, short revents)
         ;
     device_iface(s->device, &iface);
     uint32_t mtu_bytes = present_mtu(s, &iface);
-    if (mtu_bytes != s->mtu_bytes &&
-        weir_stack_set_mtu(s->stack, s->ifindex, mtu_bytes) == WEIR_OK)
+    if (mtu_bytes != s->mtu_bytes && weir_stack_set_mtu(s->stack, s->ifindex, mtu_bytes) == WEIR_OK)
         s->mtu_bytes = mtu_bytes;
 }
 
@@ -232,7 +232,8 @@ static bool make_loop(struct station *s)
         return false;
     }
     (void)loop_add_device(&s->loop, s->device, s->ifindex);
-    const struct loop_watch signals = {.fd = s->signal_fd, .events = POLLIN, .fn = on_signal, .ctx = s};
+    const struct loop_watch signals = {
+        .fd = s->signal_fd, .events = POLLIN, .fn = on_signal, .ctx = s};
     const struct loop_watch links = {.fd = s->link_fd, .events = POLLIN, .fn = on_link, .ctx = s};
     (void)loop_add_watch(&s->loop, &signals);
     (void)loop_add_watch(&s->loop, &links);

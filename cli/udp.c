@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * `weir udp`: lines from standard input as datagrams of a stack of weir's, and what comes back to standard
- * output. */
+ * `weir udp`: lines from standard input as datagrams of a stack of weir's, and what comes back to
+ * standard output. */
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -12,10 +12,7 @@
 #include "driver/clock.h"
 #include "station.h"
 
-enum {
-    IP4_PAYLOAD_MAX = 65507,
-    IP6_PAYLOAD_MAX = 65527
-};
+enum { IP4_PAYLOAD_MAX = 65507, IP6_PAYLOAD_MAX = 65527 };
 
 struct arguments {
     struct device_args device;
@@ -72,7 +69,8 @@ static void parse(int argc, char **argv, struct arguments *a)
 {
     static const struct argp_option options[] = {
         {"count", 'n', "N", 0, "End after this many datagrams have come", 0},
-        {"wait", 'w', "TIME", 0, "End when standard input has and nothing came for this long (1s)", 0},
+        {"wait", 'w', "TIME", 0, "End when standard input has and nothing came for this long (1s)",
+         0},
         {0}};
     static const struct argp_child children[] = {{&device_argp, 0, NULL, 0}, {0}};
     static const struct argp argp = {
@@ -206,8 +204,7 @@ static bool run(struct run *r)
     r->last = clock_monotonic();
     watch_input(r, true);
     station_serve(r->station, serve, r);
-    return station_run(r->station, WEIR_TIME_NEVER) && !r->failed &&
-           r->received >= r->a->count;
+    return station_run(r->station, WEIR_TIME_NEVER) && !r->failed && r->received >= r->a->count;
 }
 
 int cli_udp(int argc, char **argv)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Run every benchmark of a build, then count instructions of the rows that matter by callgrind, which a
-# noisy machine does not disturb:
+# Run every benchmark of a build, then count the instructions of each row by callgrind, which a noisy
+# machine does not disturb (some minutes; --quick leaves it out):
 #     tools/bench.sh BUILDDIR [--json|--quick]
 set -eu
 build=$1
@@ -19,7 +19,7 @@ instructions() { # instructions PROGRAM ROW N
     done | awk -v n="$3" -v row="$2" 'NR == 1 {first = $1} NR == 2 {
         printf "%-40s %12.1f instructions/op\n", row, ($1 - first) / n}'
 }
-if command -v valgrind >/dev/null; then
+if [ "${1:-}" != --quick ] && command -v valgrind >/dev/null; then
     echo "instructions (callgrind)"
     for program in "$build"/bench/bench_*; do
         [ -x "$program" ] && [ -f "$program" ] || continue

@@ -111,7 +111,7 @@ struct net_rx {
     bool group;       /* sent to more than one host, by its link or network address */
     bool checksum_good; /* the transport checksum need not be verified */
     unsigned ifindex;
-    struct weir_ref part[NET_PARTS_MAX]; /* transport header and payload; part[0] begins with the header */
+    struct weir_ref part[NET_PARTS_MAX]; /* transport header, at the beginning, and payload */
     unsigned parts;
     uint32_t len;       /* of all parts */
     struct weir_ref ip; /* the IP header and what follows it contiguously: to quote in an error */

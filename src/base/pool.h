@@ -69,6 +69,14 @@ static inline void *pool_at(const struct pool *pool, uint32_t index)
     return pool->blocks + (size_t)index * pool->stride;
 }
 
+/* The index of a block that is in use. */
+static inline uint32_t pool_index(const struct pool *pool, const void *block)
+{
+    size_t offset = (size_t)((const uint8_t *)block - pool->blocks);
+    CHECK(pool->handler, offset % pool->stride == 0 && offset / pool->stride < pool->fresh);
+    return (uint32_t)(offset / pool->stride);
+}
+
 static inline bool pool_in_use(const struct pool *pool, uint32_t index)
 {
     return index < pool->fresh && (pool->slots[index].generation & 1) != 0;

@@ -40,8 +40,15 @@ static uint32_t capabilities_wanted(uint32_t without)
     return wanted | WEIR_CAP_TX_GATHER;
 }
 
+/* What to call it in a message: a name that the kernel has not filled in yet is none. */
+static const char *shown(const char *name)
+{
+    return strchr(name, '%') != NULL ? "tun" : name;
+}
+
 static int open_error(struct device_error *why, const char *name, int number)
 {
+    name = shown(name);
     if (number == ENOENT || number == ENODEV || number == ENXIO)
         return device_error_set(why, WEIR_E_UNSUPPORTED, number,
                                 "%s: %s is missing (is the kernel's tun module there?)", name,
@@ -54,6 +61,7 @@ static int open_error(struct device_error *why, const char *name, int number)
 static int attach_error(struct device_error *why, const char *name, int number, bool ethernet)
 {
     const char *kind = ethernet ? "TAP" : "TUN";
+    name = shown(name);
     switch (number) {
     case EBUSY:
         return device_error_set(why, WEIR_E_EXISTS, number, "%s: in use by another program", name);

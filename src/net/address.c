@@ -274,17 +274,9 @@ int address_add(struct addresses *t, const struct address_new *config, struct ad
     return WEIR_OK;
 }
 
-static uint32_t index_of(const struct addresses *t, const struct address *address)
-{
-    size_t offset = (size_t)((const uint8_t *)address - t->pool.blocks);
-    CHECK(t->handler, offset % t->pool.stride == 0 && offset / t->pool.stride < t->pool.capacity);
-    CHECK(t->handler, pool_in_use(&t->pool, (uint32_t)(offset / t->pool.stride)));
-    return (uint32_t)(offset / t->pool.stride);
-}
-
 void address_remove(struct addresses *t, struct address *address)
 {
-    uint32_t index = index_of(t, address);
+    uint32_t index = pool_index(&t->pool, address);
     struct address_local *local = open_local(t, address->addr, address->ifindex);
     CHECK(t->handler, local->own == index);
     wheel_cancel(t->wheel, &address->dad.timer.node);
@@ -300,7 +292,7 @@ void address_remove(struct addresses *t, struct address *address)
 
 void address_set_state(struct addresses *t, struct address *address, enum address_state state)
 {
-    CHECK(t->handler, index_of(t, address) < t->pool.capacity);
+    CHECK(t->handler, pool_in_use(&t->pool, pool_index(&t->pool, address)));
     CHECK(t->handler, state >= ADDRESS_TENTATIVE && state <= ADDRESS_DUPLICATED);
     CHECK(t->handler, state != ADDRESS_TENTATIVE || !addr_is_ip4(address->addr));
     wheel_cancel(t->wheel, &address->dad.timer.node);
@@ -511,7 +503,7 @@ static bool local_holds(const struct addresses *t, uint32_t index)
         if (brings(address, local->addr, address->ifindex))
             ifaces |= UINT64_C(1) << address->ifindex;
         if (addr_eq(address->addr, local->addr))
-            own = index_of(t, address);
+            own = pool_index(&t->pool, address);
     }
     return local->ifaces == ifaces && local->own == own && (ifaces != 0 || own != POOL_NONE);
 }

@@ -66,20 +66,13 @@ static void emit_whole(struct net *net, const struct datagram *d, size_t headroo
     }
     CHECK(net->handler, n > 0 && n + d->upper_len <= room);
     memcpy(p + n, d->upper, d->upper_len);
+    memset(tx, 0, offsetof(struct weir_tx, headers)); /* nothing is asked of the device */
     tx->header_start = (uint16_t)headroom;
     tx->header_len = (uint16_t)(n + d->upper_len);
     tx->len = (uint32_t)(n + datagram_len(d));
-    tx->frag_count = 0;
     for (unsigned i = 0; i < WEIR_FRAGS_MAX; i++)
         if (d->payload[i].len > 0)
             tx->frag[tx->frag_count++] = d->payload[i];
-    tx->checksum_wanted = 0;
-    tx->segmentation = WEIR_SEGMENT_NONE;
-    tx->segment_size = tx->segment_count = 0;
-    tx->checksum_start = tx->checksum_offset = 0;
-    tx->queue = 0;
-    tx->reserved = 0;
-    tx->reserved2 = 0;
 }
 
 static uint32_t next_id(struct net *net, const struct datagram *d, bool ip4)

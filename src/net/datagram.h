@@ -44,7 +44,7 @@ enum datagram_outcome {
     DATAGRAM_MORE,    /* *tx is one of its fragments; more follow */
     DATAGRAM_PARKED,  /* nothing in *tx: it waits for its next hop, and its waiter will be woken */
     DATAGRAM_FAILED,  /* nothing in *tx: the next hop cannot be reached now */
-    DATAGRAM_TOO_LONG /* nothing in *tx: longer than any packet, or than the path MTU and not to be cut */
+    DATAGRAM_TOO_LONG /* nothing in *tx: too long for any packet, or for the path and not to be cut */
 };
 
 /* Make its next packet. The path's generation is the caller's to check. Bound: constant. */

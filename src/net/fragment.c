@@ -92,24 +92,15 @@ void fragment_make(struct weir_tx *tx, const struct fragment_source *s, unsigned
     if (upper.len != 0)
         memcpy(p + n, upper.data, upper.len);
 
+    memset(tx, 0, offsetof(struct weir_tx, headers));
     tx->len = (uint32_t)(n + e.len);
     tx->header_start = s->headroom;
     tx->header_len = (uint16_t)(n + upper.len);
-    tx->frag_count = 0;
     for (unsigned k = 0; k < WEIR_FRAGS_MAX; k++) {
         struct weir_ref part = part_of(s->payload[k], &at, &e);
         if (part.len != 0)
             tx->frag[tx->frag_count++] = part;
     }
-    for (unsigned k = tx->frag_count; k < WEIR_FRAGS_MAX; k++)
-        tx->frag[k] = (struct weir_ref){0};
-    tx->checksum_wanted = 0;
-    tx->segmentation = WEIR_SEGMENT_NONE;
-    tx->segment_size = tx->segment_count = 0;
-    tx->checksum_start = tx->checksum_offset = 0;
-    tx->queue = 0;
-    tx->reserved = 0;
-    tx->reserved2 = 0;
 }
 
 void fragment_ids_init(struct fragment_ids *ids, const struct sip_key *key, struct rng rng)

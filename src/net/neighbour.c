@@ -147,11 +147,6 @@ static uint32_t key_hash(const struct neighbours *t, const struct neighbour_key 
     return (uint32_t)siphash13(&t->key, bytes, sizeof bytes);
 }
 
-static uint32_t index_of(const struct neighbours *t, const struct neighbour *n)
-{
-    return (uint32_t)((size_t)((const uint8_t *)n - t->pool.blocks) / t->pool.stride);
-}
-
 struct lookup {
     const struct neighbours *t;
     const struct neighbour_key *key;
@@ -235,7 +230,7 @@ static void set_state(struct neighbours *t, struct neighbour *n, enum neighbour_
 
 static void release(struct neighbours *t, struct neighbour *n)
 {
-    uint32_t index = index_of(t, n);
+    uint32_t index = pool_index(&t->pool, n);
     set_state(t, n, NEIGHBOUR_NONE);
     wake(t, n, NEIGHBOUR_BUSY);
     list_remove(&n->place);
@@ -496,7 +491,7 @@ enum neighbour_answer neighbour_pin(struct neighbours *t, const struct neighbour
         return NEIGHBOUR_BUSY;
     }
     place(t, n);
-    *pin = pool_handle_of(&t->pool, index_of(t, n));
+    *pin = pool_handle_of(&t->pool, pool_index(&t->pool, n));
     return result;
 }
 
@@ -900,7 +895,7 @@ bool neighbours_invariants(const struct neighbours *t)
     while ((n = neighbour_next(t, &cursor)) != NULL) {
         struct lookup lookup = {.t = t, .key = &n->key};
         if (!entry_invariants(t, n) ||
-            map_find(&t->map, key_hash(t, &n->key), same_key, &lookup) != index_of(t, n))
+            map_find(&t->map, key_hash(t, &n->key), same_key, &lookup) != pool_index(&t->pool, n))
             return false;
         incomplete += n->state == NEIGHBOUR_INCOMPLETE;
         due += n->due.next != NULL;

@@ -25,8 +25,7 @@ static struct reply *list_take(struct reply_list *list)
 static void reply_free(struct net *net, struct reply *reply)
 {
     blocks_give(net->blocks, reply->block);
-    pool_give(&net->replies, (uint32_t)(((uint8_t *)reply - net->replies.blocks) /
-                                        (ptrdiff_t)net->replies.stride));
+    pool_give(&net->replies, pool_index(&net->replies, reply));
 }
 
 struct reply *reply_take(struct net *net, size_t len, uint8_t **bytes)

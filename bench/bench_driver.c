@@ -6,16 +6,20 @@
 #define _GNU_SOURCE /* unshare() */
 #include "bench.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "driver/host.h"
 #include "driver/tun.h"
+#include "weir/weir.h"
 #include "wire/ip4.h"
 #include "wire/tcp.h"
 #include "wire/udp.h"
@@ -107,6 +111,69 @@ static void write_and_read(void *ctx, uint64_t n)
     }
 }
 
+/* A stack on a device, and a socket of the kernel that talks to its echo endpoint. */
+struct echo {
+    struct device *device;
+    weir_stack *stack;
+    weir_handle udp;
+    int socket;
+};
+
+static void require(bool good)
+{
+    if (!good)
+        abort();
+}
+
+static struct echo *echo_new(struct device *device, const char *address)
+{
+    struct echo *e = calloc(1, sizeof *e);
+    struct weir_config config;
+    struct weir_iface_config iface;
+    struct weir_udp_config udp = {.size = sizeof udp, .port = 7};
+    struct weir_addr own;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(7)};
+    require(e != NULL && weir_addr_parse(address, &own) == WEIR_OK);
+    require(inet_pton(AF_INET, address, &to.sin_addr) == 1);
+    e->device = device;
+    weir_config_default(&config);
+    size_t size = (weir_stack_size(&config) + 63) / 64 * 64;
+    e->stack = weir_stack_init(aligned_alloc(64, size), size, &config, 0);
+    require(e->stack != NULL);
+    device_iface(device, &iface);
+    require(weir_stack_add_iface(e->stack, &iface) == 0);
+    require(weir_stack_add_address(e->stack, 0, &own, 24) == WEIR_OK);
+    require(weir_udp_open(e->stack, &udp, &e->udp) == WEIR_OK);
+    e->socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    require(e->socket >= 0);
+    require(connect(e->socket, (struct sockaddr *)&to, sizeof to) == 0);
+    return e;
+}
+
+/* Request and answer: the kernel's socket, TUN, the stack and back, in one thread without waiting. */
+static void echo_round(void *ctx, uint64_t n)
+{
+    struct echo *e = ctx;
+    struct weir_rx rx[DEVICE_BATCH];
+    struct weir_tx tx[DEVICE_BATCH];
+    struct weir_datagram from;
+    uint8_t data[64] = {0};
+    for (uint64_t i = 0; i < n; i++) {
+        require(send(e->socket, data, 18, 0) == 18);
+        int len;
+        do {
+            unsigned got = device_receive(e->device, rx, DEVICE_BATCH, 0);
+            weir_stack_input(e->stack, 0, rx, got, 0);
+            len = weir_udp_receive(e->stack, e->udp, &from, data, sizeof data);
+        } while (len == WEIR_E_WOULD_BLOCK);
+        require(len == 18);
+        require(weir_udp_send(e->stack, e->udp, &from, data, 18) == WEIR_OK);
+        unsigned out = weir_stack_output(e->stack, 0, tx, DEVICE_BATCH, 0);
+        require(out == 1 && device_send(e->device, tx, out, 0) == out);
+        require(recv(e->socket, data, sizeof data, 0) == 18);
+    }
+}
+
 /* A device with a kernel address, up; NULL: it may not be made. */
 static struct device *open_net(const char *address)
 {
@@ -146,12 +213,13 @@ static struct bench_path *path_new(struct device *from, struct device *to,
 
 int main(int argc, char **argv)
 {
-    struct device *from = NULL, *to = NULL;
+    struct device *from = NULL, *to = NULL, *host = NULL;
     if (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
         from = open_net("10.1.0.1");
         to = open_net("10.2.0.1");
+        host = open_net("10.3.0.1");
     }
-    if (from == NULL || to == NULL || !forward_ip4()) {
+    if (from == NULL || to == NULL || host == NULL || !forward_ip4()) {
         fputs("bench_driver: no right to make a TUN here; nothing measured\n", stderr);
         return 0;
     }
@@ -163,6 +231,7 @@ int main(int argc, char **argv)
          NULL},
         {"TUN write and read, 64 KB", write_and_read, path_new(from, to, far, LARGE, SEGMENT),
          LARGE, "TUN write and read, 1500 bytes"},
+        {"UDP echo over TUN, 18 bytes", echo_round, echo_new(host, "10.3.0.2"), 0, NULL},
     };
     return bench_main(argc, argv, "driver", rows, sizeof rows / sizeof rows[0]);
 }

@@ -12,7 +12,7 @@
 extern "C" {
 #endif
 
-/* X(name, default, low, high, meaning): the limits, each with its unit in its name. */
+/* X(name, default, low, high, meaning): the limits, each with its unit in its name, and settings. */
 #define WEIR_LIMITS(X)                                                                             \
     X(interfaces_max, 4, 1, 64, "interfaces of the stack")                                         \
     X(addresses_max, 16, 1, 1024, "own addresses, on all interfaces together")                     \
@@ -38,7 +38,9 @@ extern "C" {
     X(tcp_reassembly_ranges_max, 100, 4, 1024, "islands of data above a hole, a connection")       \
     X(tcp_sack_ranges_max, 128, 4, 1024, "ranges a peer has selectively acknowledged")             \
     X(ranges_max, 65536, 64, 16777216, "such ranges of all connections together")                  \
-    X(advance_steps_max, 4096, 16, 1048576, "timer steps in one call of weir_stack_advance()")
+    X(advance_steps_max, 4096, 16, 1048576, "timer steps in one call of weir_stack_advance()")     \
+    X(reverse_path, 0, 0, 2, "check of sources (RFC 3704): 0 off, 1 loose, 2 strict")              \
+    X(accept_routers, 0, 0, 1, "1: take routes from router advertisements")
 
 /* What a tap sees: every packet, where it enters or leaves an interface. */
 struct weir_tap_packet {

@@ -116,7 +116,9 @@ void net_init(struct net *net, const struct net_config *config, void *mem)
     *net = (struct net){.handler = config->handler,
                         .wheel = config->wheel,
                         .blocks = config->blocks,
-                        .ops = config->ops};
+                        .ops = config->ops,
+                        .reverse_path = (enum route_reverse_path)config->config->reverse_path,
+                        .accept_routers = config->config->accept_routers != 0};
     init_tables(net, config, mem);
     dad_init(&net->dad, &(struct dad_config){.handler = net->handler,
                                              .wheel = net->wheel,
@@ -144,7 +146,7 @@ void net_add_iface(struct net *net, const struct weir_iface_config *config, weir
             nd_iface_up(&net->nd, net->iface_count,
                         &(struct nd_iface_config){.mac = iface->mac,
                                                   .link_mtu = config->mtu_bytes,
-                                                  .accept_routers = false},
+                                                  .accept_routers = net->accept_routers},
                         now);
     }
     net->iface_count++;

@@ -75,6 +75,7 @@ struct net {
     struct net_iface *iface;
     unsigned iface_count;
     enum route_reverse_path reverse_path;
+    bool accept_routers;
 #define X(name, meaning) uint64_t name;
     struct {
         NET_COUNTERS(X)

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "weir/net.h"
 #include "weir/stack.h"
+#include "wire/icmp.h"
 
 static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 1};
 
@@ -301,6 +303,55 @@ static void test_a_fault_of_the_caller_reaches_the_handler_of_the_config(void **
     free(f.mem);
 }
 
+/* An echo request from `source` to 10.0.0.2; answers why it was dropped. */
+static unsigned ping_from(struct fixture *f, struct ip4_addr source)
+{
+    uint8_t packet[64];
+    struct icmp echo = {.type = ICMP4_ECHO_REQUEST, .kind = ICMP_ECHO_REQUEST, .id = 1};
+    struct icmp_data none = {.ops = &csum_portable};
+    struct ip4 ip = {.source = source,
+                     .destination = {{10, 0, 0, 2}},
+                     .payload_len = ICMP_HEADER_LEN,
+                     .ttl = 64,
+                     .protocol = IP_PROTOCOL_ICMP4};
+    size_t n = ip4_emit(packet, sizeof packet, &ip);
+    n += icmp4_emit(packet + n, sizeof packet - n, &echo, &none);
+    struct weir_rx rx = whole(packet, n);
+    return input(f, 0, &rx);
+}
+
+/* RFC 3704 section 2: strict wants the route back to be by the same interface, loose any route. */
+static void test_the_reverse_path_check_is_off_loose_or_strict(void **state)
+{
+    (void)state;
+    static const struct ip4_addr neighbour = {{10, 0, 0, 1}}, elsewhere = {{10, 1, 0, 1}},
+                                 nowhere = {{192, 0, 2, 1}};
+    static const unsigned expected[3][3] = {
+        {WEIR_DROP_NONE, WEIR_DROP_NONE, WEIR_DROP_NONE},
+        {WEIR_DROP_NONE, WEIR_DROP_NONE, WEIR_DROP_IP4_SOURCE},
+        {WEIR_DROP_NONE, WEIR_DROP_IP4_SOURCE, WEIR_DROP_IP4_SOURCE},
+    };
+    for (uint32_t mode = 0; mode < 3; mode++) {
+        struct fixture f;
+        struct weir_iface_config ip = iface_config(WEIR_LINK_IP);
+        struct weir_addr first, second;
+        unsigned prefix_len;
+        weir_config_default(&f.config);
+        f.config.reverse_path = mode;
+        fixture_init(&f);
+        assert_int_equal(weir_prefix_parse("10.0.0.2/24", &first, &prefix_len), WEIR_OK);
+        assert_int_equal(weir_prefix_parse("10.1.0.2/24", &second, &prefix_len), WEIR_OK);
+        assert_int_equal(weir_stack_add_iface(f.stack, &ip), 0);
+        assert_int_equal(weir_stack_add_iface(f.stack, &ip), 1);
+        assert_int_equal(weir_stack_add_address(f.stack, 0, &first, prefix_len), WEIR_OK);
+        assert_int_equal(weir_stack_add_address(f.stack, 1, &second, prefix_len), WEIR_OK);
+        assert_int_equal(ping_from(&f, neighbour), expected[mode][0]);
+        assert_int_equal(ping_from(&f, elsewhere), expected[mode][1]);
+        assert_int_equal(ping_from(&f, nowhere), expected[mode][2]);
+        free(f.mem);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -313,6 +364,7 @@ int main(void)
         cmocka_unit_test(
             test_the_tap_sees_each_packet_with_its_verdict_and_a_time_that_never_goes_back),
         cmocka_unit_test(G_6_every_packet_is_counted_exactly_once),
+        cmocka_unit_test(test_the_reverse_path_check_is_off_loose_or_strict),
         cmocka_unit_test(test_a_fault_of_the_caller_reaches_the_handler_of_the_config),
     };
     return cmocka_run_group_tests_name("stack", tests, NULL, NULL);

@@ -16,7 +16,7 @@ const struct scenario *scenario_at(unsigned index)
 {
     static const struct scenario *const all[] = {
         &scenario_ping,        &scenario_lossy,     &scenario_queue,
-        &scenario_middleboxes, &scenario_blackhole,
+        &scenario_middleboxes, &scenario_blackhole, &scenario_hosts,
     };
     return index < sizeof all / sizeof all[0] ? all[index] : NULL;
 }
@@ -85,7 +85,7 @@ void scenario_end(struct scenario_run *run, struct sim *sim)
 struct sim_link *scenario_link(struct scenario_run *run, struct sim *sim,
                                const struct scenario_link *link)
 {
-    struct sim_link_config config = {.dir = {link->there, link->back}};
+    struct sim_link_config config = {.type = link->type, .dir = {link->there, link->back}};
     struct sim_link *made =
         sim_link_add(sim, link->name, link->a, link->port_a, link->b, link->port_b, &config);
     CHECK(NULL, made != NULL);

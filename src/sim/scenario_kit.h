@@ -24,6 +24,7 @@ struct scenario_link {
     const char *name;
     struct sim_node *a, *b;
     unsigned port_a, port_b;
+    uint8_t type;                      /* enum weir_link; 0: WEIR_LINK_IP */
     struct sim_dir_config there, back; /* from a to b, from b to a */
     unsigned capture;                  /* enum sim_capture_ends; 0: none */
 };
@@ -49,6 +50,6 @@ void scenario_note_packet(struct scenario_run *run, const char *subject,
                           const struct sim_parsed *packet);
 
 extern const struct scenario scenario_ping, scenario_lossy, scenario_queue, scenario_middleboxes,
-    scenario_blackhole;
+    scenario_blackhole, scenario_hosts;
 
 #endif

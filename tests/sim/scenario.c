@@ -92,7 +92,7 @@ static void test_histories_are_the_same_everywhere(void **state)
     } golden[] = {
         {"ping", 0x320aeac3c25d5a78},      {"lossy", 0xdf8cdad784f156e8},
         {"queue", 0xa03eedcd74e8956b},     {"middleboxes", 0x3b7dd7b229aa7d04},
-        {"blackhole", 0x5fc1e7bf695ba0e1},
+        {"blackhole", 0x5fc1e7bf695ba0e1}, {"hosts", 0xae36d2f58429c328},
     };
     unsigned count = 0;
     while (scenario_at(count) != NULL)

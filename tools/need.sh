@@ -26,12 +26,12 @@ else
     exit 1
 fi
 echo "weir: $purpose needs and now installs:$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 $as_root env DEBIAN_FRONTEND=noninteractive sh -c "
     apt-get install -y -q --no-install-recommends $missing ||
-    { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; }" >/tmp/weir-need.$$ 2>&1 || {
-    tail -n 20 /tmp/weir-need.$$ >&2
-    rm -f /tmp/weir-need.$$
+    { apt-get update -q && apt-get install -y -q --no-install-recommends $missing; }" >"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
     echo "weir: could not install:$missing" >&2
     exit 1
 }
-rm -f /tmp/weir-need.$$

@@ -11,6 +11,6 @@ build=$(cd "$build" && pwd)
 "$top/tools/foreign-cmocka.sh" "$arch" "$build/sysroot"
 sed "s|@SYSROOT@|$build/sysroot|g" "$top/cross/$arch.ini" >"$build/cross.ini"
 [ -e "$build/b/build.ninja" ] ||
-    meson setup "$build/b" "$top" --cross-file "$build/cross.ini" --werror -Dpcap=disabled
+    meson setup "$build/b" "$top" --cross-file "$build/cross.ini" --werror -Dpcap=disabled -Dtests=enabled
 ninja -C "$build/b"
 meson test -C "$build/b" --no-rebuild --timeout-multiplier 10 "$@"

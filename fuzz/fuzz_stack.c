@@ -44,6 +44,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     struct weir_config config;
     weir_config_default(&config);
+    config.packet_memory_kb = 256; /* little to lay out: a stack is made for every input */
+    config.packet_memory_reserve_kb = 64;
+    config.neighbours_max = config.neighbours_incomplete_max = 8;
+    config.path_mtus_max = config.udp_endpoints_max = 8;
+    config.reassemblies_max = config.replies_max = 4;
     size_t bytes = (weir_stack_size(&config) + 63) & ~(size_t)63;
     void *mem = aligned_alloc(64, bytes);
     weir_stack *stack = weir_stack_init(mem, bytes, &config, 0);

@@ -104,7 +104,7 @@ is "a run that is cut short is not judged" "$( [ $code = 0 ] && has "$out" 'ping
 run sim ping -v
 is "-v shows the hash of the history" "$( printf '%s\n' "$out" | grep -Eq 'history \(hash\) +[0-9a-f]{16}$'; echo $?)"
 is "no colour but on a terminal" "$( ! grep -q "$(printf '\033')" "$work/out"; echo $?)"
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     TERM=xterm script -qec "'$weir' sim ping" /dev/null >"$work/out" </dev/null
     TERM=xterm NO_COLOR=1 script -qec "'$weir' sim ping" /dev/null >"$work/b" </dev/null
     TERM=dumb script -qec "'$weir' sim ping" /dev/null >"$work/c" </dev/null
@@ -114,7 +114,7 @@ if command -v script >/dev/null; then
     script -qec "'$weir' sim ping --pcap -" /dev/null >"$work/out" </dev/null || code=$?
     is "a capture does not go to a terminal" "$( [ $code = 2 ] && grep -q 'not for a terminal' "$work/out"; echo $?)"
 else
-    skip "colour on a terminal" "no script(1)"
+    skip "colour on a terminal" "no script(1), or no terminals for it"
 fi
 
 # ---- packets as lines

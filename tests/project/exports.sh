@@ -18,7 +18,7 @@ report() { # report NUMBER NAME PROBLEM
 [ -n "$declared" ] || { echo "Bail out! no declarations found in $include"; exit 1; }
 echo 1..4
 # Names that every object made with coverage or sanitizers carries are the tools' own.
-tools='^(__asan_|__odr_asan|__ubsan_|__gcov|__llvm_|_init$|_fini$|_edata$|_end$|__bss_start$)'
+tools='^(__asan_|__odr_asan|__ubsan_|__gcov|mangle_path$|__llvm_|_init$|_fini$|_edata$|_end$|__bss_start$)'
 names=$("$nm" -D --defined-only "$shared" | awk '{print $NF}' | sed 's/@.*//' | grep -Ev "$tools" | sort -u)
 report 1 "the shared library exports only weir_*" "$(echo "$names" | grep -v '^weir_' || true)"
 report 2 "the shared library has every declared function" \

@@ -52,7 +52,7 @@ coverage:
 	@# Some tests run programs with fewer rights, which count too.
 	umask 0 && chmod -R a+rwX build-coverage && \
 		meson test -C build-coverage --no-rebuild --print-errorlogs
-	gcovr -r . --object-directory build-coverage -f src/ -f include/ --txt-metric branch \
+	gcovr -r . --object-directory build-coverage -f src/ -f include/ \
 		--html-details build-coverage/coverage.html --print-summary
 
 install: all

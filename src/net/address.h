@@ -37,7 +37,6 @@ struct address_dad {
     struct net_timer timer; /* NET_TIMER_ADDRESS */
     uint8_t sent;           /* solicitations so far */
     bool due;               /* one waits to be sent */
-    uint8_t nonce[6];       /* RFC 7527: knows one's own solicitation when it is looped back */
 };
 
 /* Does not move while it is in the table. Read it; change it through the table (but `dad`). */

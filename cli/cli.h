@@ -20,9 +20,13 @@ enum {
 
 /* The subcommands, one file each. argv[0] is "weir", whatever the command. */
 int cli_sim(int argc, char **argv);
+int cli_drill(int argc, char **argv);
 int cli_host(int argc, char **argv);
 int cli_ping(int argc, char **argv);
 int cli_udp(int argc, char **argv);
+int cli_get(int argc, char **argv);
+int cli_put(int argc, char **argv);
+int cli_netstat(int argc, char **argv);
 
 /* One line on stderr: "weir: ...". */
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);

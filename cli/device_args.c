@@ -129,7 +129,7 @@ static void take_mac(struct device_args *a, const char *text)
 /* Which go together? */
 static void check(const struct device_args *a)
 {
-    if (a->address_count == 0)
+    if (a->address_count == 0 && !a->no_device)
         cli_usage("an address is missing: --address 10.9.0.2/24");
     if (a->kind == DEVICE_PACKET && a->ifname == NULL)
         cli_usage("an interface is missing: packet:INTERFACE");

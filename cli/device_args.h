@@ -41,6 +41,9 @@ struct device_args {
     uint8_t mac[6];     /* zeros: a random one, or the interface's */
     const char *pcap;   /* NULL: none; "-": stdout */
     bool has_mac, no_offload, own_namespace, stats, verbose;
+    bool no_device;             /* set by the command: do without one, and without addresses */
+    uint32_t connections_max;   /* set by the command: of TCP; 0: the stack's default */
+    uint32_t packet_memory_kb;  /* set by the command: of the stack; 0: its default */
 };
 
 /* A child parser whose input is a struct device_args. A wrong option is one line and exit 2. */

@@ -14,10 +14,14 @@ struct command {
 static int cli_help(int argc, char **argv);
 
 static const struct command commands[] = {
-    {"host", "a stack on a device that answers ping and small UDP services", cli_host},
+    {"host", "a stack on a device that answers ping, serves files and small services", cli_host},
     {"ping", "ping from a stack on a device", cli_ping},
+    {"get", "download a file over HTTP by a stack on a device", cli_get},
+    {"put", "upload a file over HTTP by a stack on a device", cli_put},
+    {"netstat", "the TCP connections of a running host", cli_netstat},
     {"udp", "send and receive datagrams by a stack on a device", cli_udp},
     {"sim", "run a scenario in the simulator", cli_sim},
+    {"drill", "run packet scripts against a stack in virtual time", cli_drill},
     {"help", "show help about weir or a command", cli_help},
 };
 
@@ -41,7 +45,7 @@ static char *commands_text(void)
         return NULL;
     fputs("Commands:\n", out);
     for (unsigned i = 0; i < COMMANDS; i++)
-        fprintf(out, "  %-6s %s\n", commands[i].name, commands[i].summary);
+        fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fputs("\n'weir help COMMAND' shows the options of a command.", out);
     return fclose(out) == 0 ? text : NULL;
 }

@@ -15,6 +15,7 @@ enum {
     CHARGEN_MAX = 512, /* RFC 864: 0 to 512 characters */
     CHARGEN_LINE = 72, /* of the 95 printing characters, one further each line */
     CHARGEN_PRINTING = 95,
+    CHARGEN_PERIOD = CHARGEN_PRINTING * (CHARGEN_LINE + 2),
     FIRST_PRINTING = 32,
     PORT_QUOTE = 17 /* quote of the day, RFC 865: not one of ours, but it answers */
 };
@@ -39,40 +40,64 @@ static int answer_discard(struct services *services, uint8_t *data, int len)
     return -1;
 }
 
+size_t services_daytime(char *text, size_t size)
+{
+    struct tm tm;
+    time_t now = (time_t)(clock_date() / WEIR_NS_PER_S);
+    gmtime_r(&now, &tm);
+    /* The first of the syntaxes that RFC 867 mentions, in the C locale: nobody sets another. */
+    return strftime(text, size, "%A, %B %d, %Y %H:%M:%S-UTC\r\n", &tm);
+}
+
 static int answer_daytime(struct services *services, uint8_t *data, int len)
 {
     char text[64];
-    struct tm tm;
-    time_t now = (time_t)(clock_date() / WEIR_NS_PER_S);
     (void)services;
     (void)len;
-    gmtime_r(&now, &tm);
-    /* The first of the syntaxes that RFC 867 mentions, in the C locale: nobody sets another. */
-    size_t n = strftime(text, sizeof text, "%A, %B %d, %Y %H:%M:%S-UTC\r\n", &tm);
+    size_t n = services_daytime(text, sizeof text);
     memcpy(data, text, n);
     return (int)n;
+}
+
+uint32_t services_time(void)
+{
+    uint64_t seconds = (uint64_t)(clock_date() / WEIR_NS_PER_S) + SECONDS_1900_TO_1970;
+    return (uint32_t)seconds; /* it wraps in 2036 */
 }
 
 static int answer_time(struct services *services, uint8_t *data, int len)
 {
     (void)services;
     (void)len;
-    uint64_t seconds = (uint64_t)(clock_date() / WEIR_NS_PER_S) + SECONDS_1900_TO_1970;
-    store32(data, (uint32_t)seconds); /* it wraps in 2036 */
+    store32(data, services_time());
     return 4;
+}
+
+void services_pattern(uint8_t *data, size_t len, uint32_t at)
+{
+    unsigned line = at / (CHARGEN_LINE + 2) % CHARGEN_PRINTING, column = at % (CHARGEN_LINE + 2);
+    for (size_t i = 0; i < len; i++) {
+        if (column < CHARGEN_LINE)
+            data[i] = (uint8_t)(FIRST_PRINTING + (line + column) % CHARGEN_PRINTING);
+        else
+            data[i] = column == CHARGEN_LINE ? '\r' : '\n';
+        if (++column < CHARGEN_LINE + 2)
+            continue;
+        column = 0;
+        line = (line + 1) % CHARGEN_PRINTING;
+    }
+}
+
+uint32_t services_pattern_after(uint32_t at, size_t len)
+{
+    return (uint32_t)((at + len) % CHARGEN_PERIOD);
 }
 
 static int answer_chargen(struct services *services, uint8_t *data, int len)
 {
     (void)len;
     unsigned n = (unsigned)rng_between(&services->rng, 0, CHARGEN_MAX);
-    for (unsigned i = 0; i < n; i++) {
-        unsigned line = i / (CHARGEN_LINE + 2), column = i % (CHARGEN_LINE + 2);
-        if (column < CHARGEN_LINE)
-            data[i] = (uint8_t)(FIRST_PRINTING + (line + column) % CHARGEN_PRINTING);
-        else
-            data[i] = column == CHARGEN_LINE ? '\r' : '\n';
-    }
+    services_pattern(data, n, 0);
     return (int)n;
 }
 
@@ -86,22 +111,39 @@ static const struct kind {
                          {"chargen", 19, answer_chargen},
                          {"time", 37, answer_time}};
 
-bool services_parse(const char *list, unsigned *set, const char **unknown)
+uint16_t services_port(unsigned service)
 {
-    *set = 0;
+    return kinds[service].port;
+}
+
+/* The bits of a name such as "echo" or "echo/udp". False: it is none. */
+static bool parse_one(const char *name, size_t len, struct service_set *set)
+{
+    size_t plain = strcspn(name, ",/");
+    bool both = plain == len, udp = len - plain == 4 && strncmp(name + plain, "/udp", 4) == 0,
+         tcp = len - plain == 4 && strncmp(name + plain, "/tcp", 4) == 0;
+    unsigned i = 0;
+    while (i < SERVICES_MAX &&
+           (strlen(kinds[i].name) != plain || strncmp(kinds[i].name, name, plain) != 0))
+        i++;
+    if (i == SERVICES_MAX || !(both || udp || tcp))
+        return false;
+    set->udp |= both || udp ? 1U << i : 0;
+    set->tcp |= both || tcp ? 1U << i : 0;
+    return true;
+}
+
+bool services_parse(const char *list, struct service_set *set, const char **unknown)
+{
+    *set = (struct service_set){0};
     *unknown = list;
     if (strcmp(list, "none") == 0)
         return true;
     for (const char *p = list;; p++) {
         size_t len = strcspn(p, ",");
-        unsigned i = 0;
-        while (i < SERVICES_MAX &&
-               (strlen(kinds[i].name) != len || strncmp(kinds[i].name, p, len) != 0))
-            i++;
         *unknown = p;
-        if (i == SERVICES_MAX)
+        if (!parse_one(p, len, set))
             return false;
-        *set |= 1U << i;
         p += len;
         if (*p == '\0')
             return true;
@@ -121,7 +163,7 @@ bool services_open(struct services *services, weir_stack *stack, unsigned set, u
             cli_error("service %s: %s", kinds[i].name, weir_strerror(error));
             return false;
         }
-        s->open = true;
+        s->open = s->more = true; /* something may have come before anybody read events */
     }
     return true;
 }
@@ -163,15 +205,18 @@ static bool serve_one(struct services *services, unsigned index)
     return true;
 }
 
+bool services_event(struct services *services, const struct weir_event *event)
+{
+    if (event->user >= SERVICES_MAX || !services->service[event->user].open)
+        return false;
+    if ((event->bits & WEIR_EVENT_READABLE) != 0)
+        services->service[event->user].more = true;
+    return true;
+}
+
 bool services_serve(struct services *services)
 {
-    struct weir_event event[SERVICES_MAX];
     bool more = false;
-    unsigned n;
-    while ((n = weir_stack_events(services->stack, event, SERVICES_MAX)) > 0)
-        for (unsigned i = 0; i < n; i++)
-            if ((event[i].bits & WEIR_EVENT_READABLE) != 0)
-                services->service[event[i].user].more = true;
     for (unsigned i = 0; i < SERVICES_MAX; i++) {
         struct service *s = &services->service[i];
         for (unsigned k = 0; s->more && k < SERVICES_BATCH; k++)
@@ -190,7 +235,7 @@ void services_print(const struct services *services, FILE *out)
         if (s->received == 0)
             continue;
         if (!begun)
-            fprintf(out, "services\n");
+            fprintf(out, "services over UDP\n");
         begun = true;
         (void)snprintf(name, sizeof name, "%s_received", kinds[i].name);
         station_counter(out, name, s->received, "datagrams received");

@@ -9,13 +9,13 @@
 #include "cli.h"
 #include "output.h"
 
-enum { KEY_CLASSIC = 256, KEY_UNTIL };
+enum { KEY_CLASSIC = 256, KEY_UNTIL, KEY_RUNS };
 
 struct arguments {
     const struct scenario *scenario;
     const char *pcap; /* NULL: none; "-": stdout */
     const char *until_text;
-    uint64_t seed;
+    uint64_t seed, runs;
     weir_time until;
     bool list, json, print, classic, verbose;
     char name[16]; /* of the command, in usage lines */
@@ -51,6 +51,12 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
     case 's':
         if (!cli_parse_seed(arg, &a->seed)) {
             cli_error("bad seed '%s': a number from 0 to %" PRIu64, arg, UINT64_MAX);
+            usage_exit();
+        }
+        return 0;
+    case KEY_RUNS:
+        if (!cli_parse_seed(arg, &a->runs) || a->runs == 0) {
+            cli_error("bad number of runs '%s'", arg);
             usage_exit();
         }
         return 0;
@@ -93,6 +99,8 @@ static void check_arguments(const struct arguments *a)
         problem = "--list runs no scenario";
     else if (!a->list && a->scenario == NULL)
         problem = "a scenario is missing; 'weir sim --list' shows them";
+    else if (a->runs > 1 && (a->list || a->pcap != NULL || a->print || a->json))
+        problem = "--runs is for a scenario without captures, lines and JSON";
     else if (a->classic && !a->print)
         problem = "--classic is about --print";
     else if (a->json && (a->print || to_stdout))
@@ -112,6 +120,7 @@ static void parse(int argc, char **argv, struct arguments *a)
     static const struct argp_option options[] = {
         {"list", 'l', 0, 0, "List the scenarios", 0},
         {"seed", 's', "N", 0, "Seed of all random choices (1)", 0},
+        {"runs", KEY_RUNS, "N", 0, "Run N seeds from there on, and report what fails", 0},
         {"pcap", 'w', "FILE", 0, "Write what the hosts see as pcapng; - is standard output", 0},
         {"print", 'p', 0, 0, "Print every packet as a line, in virtual time", 0},
         {"classic", KEY_CLASSIC, 0, 0, "Print them as the tcpdump of the 1990s did", 0},
@@ -235,9 +244,40 @@ static int run_scenario(const struct arguments *a)
     return written ? cli_finish(a->scenario, &run, a->until_text) : CLI_FAILED;
 }
 
+/* ---- many runs ---- */
+
+static void report_failure(void *ctx, const struct scenario_item *item)
+{
+    (void)ctx;
+    if (item->kind == SCENARIO_CHECK && !item->ok)
+        fprintf(stderr, "%s\n", item->text);
+}
+
+static int run_many(const struct arguments *a)
+{
+    struct session session = {0};
+    uint64_t failed = 0, events = 0;
+    hold_interrupts(&session);
+    for (uint64_t i = 0; i < a->runs; i++) {
+        struct scenario_run run = {.seed = a->seed + i, .until = a->until, .report = report_failure};
+        (void)scenario_play(a->scenario, &run);
+        run.stopped = is_interrupted(&session);
+        events += run.stats.events;
+        failed += run.failed > 0;
+        int status = cli_finish(a->scenario, &run, a->until_text);
+        if (status != CLI_OK && run.failed == 0)
+            return status;
+    }
+    printf("%s: %" PRIu64 " runs, seeds from %" PRIu64 " on, %" PRIu64 " events, %" PRIu64
+           " failed\n", a->scenario->name, a->runs, a->seed, events, failed);
+    return failed == 0 ? CLI_OK : CLI_FAILED;
+}
+
 int cli_sim(int argc, char **argv)
 {
-    struct arguments arguments = {.seed = 1, .name = "weir sim"};
+    struct arguments arguments = {.seed = 1, .runs = 1, .name = "weir sim"};
     parse(argc, argv, &arguments);
-    return arguments.list ? list(&arguments) : run_scenario(&arguments);
+    if (arguments.list)
+        return list(&arguments);
+    return arguments.runs > 1 ? run_many(&arguments) : run_scenario(&arguments);
 }

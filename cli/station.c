@@ -20,8 +20,9 @@
 #include "driver/packet.h"
 #include "driver/tun.h"
 #include "namespace.h"
+#include "weir/tcp.h"
 
-enum { STACK_ALIGNMENT = 64, STATUS_SIGNALLED = 128, STATUS_NOT_FOUND = 127 };
+enum { LISTENERS = 16, STACK_ALIGNMENT = 64, STATUS_SIGNALLED = 128, STATUS_NOT_FOUND = 127 };
 
 extern char **environ;
 
@@ -120,6 +121,12 @@ static bool make_stack(struct station *s)
     struct weir_config config;
     weir_config_default(&config);
     config.tap = record_tap(&s->record);
+    if (s->args->packet_memory_kb > 0)
+        config.packet_memory_kb = s->args->packet_memory_kb;
+    if (s->args->connections_max > 0) { /* and listeners */
+        config.tcp_endpoints_max = s->args->connections_max + LISTENERS;
+        config.tcp_flights_max = s->args->connections_max;
+    }
     if (entropy_bytes(config.secret, sizeof config.secret) != WEIR_OK ||
         entropy_bytes(&config.seed, sizeof config.seed) != WEIR_OK) {
         cli_error("no random bytes from the system: %m");
@@ -377,6 +384,12 @@ static void print_stats(struct station *s)
         station_counter(s->out, weir_counter_name(i), stats.counter[i], weir_counter_text(i));
     for (unsigned i = 0; i < WEIR_DROP_COUNT; i++)
         station_counter(s->out, weir_drop_name(i), stats.drop[i], weir_drop_text(i));
+    struct weir_tcp_stats tcp;
+    const char *name;
+    weir_tcp_stats(s->stack, &tcp);
+    fprintf(s->out, "tcp\n");
+    for (unsigned i = 0; (name = weir_tcp_counter_name(i)) != NULL; i++)
+        station_counter(s->out, name, weir_tcp_counter(&tcp, i), weir_tcp_counter_text(i));
     device_stats(s->device, &device);
     fprintf(s->out, "%s\n", device_name(s->device));
     for (unsigned i = 0; i < DEVICE_COUNTER_COUNT; i++)

@@ -18,6 +18,7 @@ ROOMS = {
     'driver': {'base', 'wire', 'trace', 'core'},
     'sock': {'base', 'wire', 'net', 'udp', 'tcp', 'core'},
     'sim': {'base', 'wire', 'trace', 'core', 'driver', 'sock'},
+    'drill': {'base', 'wire', 'trace', 'core', 'driver', 'sock', 'sim'},
 }
 FREESTANDING = {'base', 'wire', 'net', 'udp', 'tcp', 'core'}
 FREESTANDING_HEADERS = {'stddef.h', 'stdint.h', 'stdbool.h', 'limits.h'}

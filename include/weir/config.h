@@ -34,7 +34,11 @@ extern "C" {
     X(tcp_endpoints_max, 1024, 0, 16777216, "TCP connections and listeners")                       \
     X(tcp_flights_max, 256, 0, 16777216, "TCP connections with data outstanding at one time")      \
     X(tcp_syn_received_max, 1024, 1, 1048576, "connections in SYN-RECEIVED before cookies")        \
-    X(tcp_time_wait_max, 16384, 0, 16777216, "connections in TIME-WAIT")                           \
+    X(tcp_time_wait_max, 16384, 1, 16777216, "connections in TIME-WAIT")                           \
+    X(tcp_time_wait_ms, 60000, 1000, 240000, "twice the maximum segment lifetime (RFC 9293 3.4.2)") \
+    X(tcp_fin_wait_2_ms, 60000, 1000, 7200000, "FIN-WAIT-2 of a connection that nobody holds")     \
+    X(tcp_window_floor_bytes, 8192, 1024, 65535, "window that every connection may promise")       \
+    X(tcp_syn_data, 1, 0, 1, "1: keep up to a segment of data that comes with a SYN")              \
     X(tcp_reassembly_ranges_max, 100, 4, 1024, "islands of data above a hole, a connection")       \
     X(tcp_sack_ranges_max, 128, 4, 1024, "ranges a peer has selectively acknowledged")             \
     X(ranges_max, 65536, 64, 16777216, "such ranges of all connections together")                  \

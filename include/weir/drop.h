@@ -88,7 +88,20 @@ extern "C" {
     X(TCP_SHORT, "tcp: segment shorter than its header")                                           \
     X(TCP_DATA_OFFSET, "tcp: data offset out of range")                                            \
     X(TCP_CHECKSUM, "tcp: checksum wrong")                                                         \
-    X(TCP_PORT, "tcp: nobody listens on the port")
+    X(TCP_PORT, "tcp: nobody listens on the port")                                                 \
+    X(TCP_ADDRESS, "tcp: to a group or broadcast, or port 0")                                      \
+    X(TCP_LISTEN, "tcp: not a segment that a listener takes")                                      \
+    X(TCP_BACKLOG, "tcp: SYN or final ACK while the accept queue is full")                         \
+    X(TCP_SYN_LIMIT, "tcp: SYN while tcp_syn_received_max handshakes are going on")                \
+    X(TCP_SEQUENCE, "tcp: outside the receive window")                                             \
+    X(TCP_PAWS, "tcp: timestamp of an earlier segment")                                            \
+    X(TCP_TIMESTAMP_MISSING, "tcp: timestamps were agreed on, and there is none")                  \
+    X(TCP_RST, "tcp: reset that is not exactly at the next byte")                                  \
+    X(TCP_SYN, "tcp: SYN inside a connection")                                                     \
+    X(TCP_ACK, "tcp: acknowledgment of what was never sent, or too old, or none")                  \
+    X(TCP_MEMORY, "tcp: no memory for the data")                                                   \
+    X(TCP_CLOSED, "tcp: data after the connection was closed here")                                \
+    X(TCP_TIME_WAIT, "tcp: for a connection in TIME-WAIT, and no reason to go on with it")
 
 enum weir_drop {
     WEIR_DROP_NONE = 0, /* not dropped */

@@ -24,7 +24,12 @@ extern "C" {
     X(FORMAT, "malformed data")                                                                    \
     X(RANGE, "value out of range")                                                                 \
     X(UNREACHABLE, "destination unreachable")                                                      \
-    X(REFUSED, "refused by the peer")
+    X(REFUSED, "refused by the peer")                                                              \
+    X(RESET, "connection reset by the peer")                                                       \
+    X(TIMED_OUT, "no answer in time")                                                              \
+    X(ABORTED, "connection aborted here")                                                          \
+    X(CLOSED, "the connection is closed for this")                                                 \
+    X(NOT_CONNECTED, "not connected")
 
 enum weir_error {
     WEIR_OK = 0,

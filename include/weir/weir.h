@@ -14,6 +14,7 @@
 #include "weir/packet.h"
 #include "weir/stack.h"
 #include "weir/stats.h"
+#include "weir/tcp.h"
 #include "weir/types.h"
 #include "weir/udp.h"
 #include "weir/version.h"

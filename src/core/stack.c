@@ -9,7 +9,8 @@
 enum {
     STACK_ALIGNMENT = 64, /* a cache line */
     KB = 1024,
-    STACK_KEY_UDP = 1000 /* of sip_derive(); those of net count from 1 */
+    STACK_KEY_UDP = 1000, /* of sip_derive(); those of net count from 1 */
+    STACK_KEY_TCP = 1001
 };
 
 static struct blocks_config blocks_config(const struct weir_config *config)
@@ -30,10 +31,10 @@ size_t weir_stack_size(const struct weir_config *config)
         return 0;
     struct blocks_config blocks = blocks_config(config);
     size_t packets = blocks_size(&blocks);
-    size_t udp = udp_size(config);
-    return packets != 0 && udp != 0
-               ? sizeof(struct weir_stack) + packets + net_size(config) + udp
-               : 0;
+    size_t udp = udp_size(config), tcp = tcp_size(config);
+    if (packets == 0 || udp == 0 || tcp == 0)
+        return 0;
+    return layout_size((uint64_t)sizeof(struct weir_stack) + packets + net_size(config) + udp + tcp);
 }
 
 /* Key material as SipHash takes it: little-endian on every machine. */
@@ -92,6 +93,18 @@ weir_stack *weir_stack_init(void *mem, size_t size, const struct weir_config *co
                                        .key = sip_derive(&key, STACK_KEY_UDP),
                                        .config = &stack->config},
              at);
+    at += udp_size(config);
+    tcp_init(&stack->tcp,
+             &(struct tcp_room_config){.net = &stack->net,
+                                       .blocks = &stack->blocks,
+                                       .wheel = &stack->wheel,
+                                       .events = &stack->events,
+                                       .ops = stack->ops,
+                                       .handler = &stack->config.on_assert,
+                                       .key = sip_derive(&key, STACK_KEY_TCP),
+                                       .config = &stack->config},
+             at);
+    tcp_begin(&stack->tcp, now);
     return stack;
 }
 
@@ -129,6 +142,7 @@ static void begin(weir_stack *stack, weir_time now)
         stack->now = now;
     net_begin(&stack->net);
     udp_begin(&stack->udp);
+    tcp_begin(&stack->tcp, stack->now);
 }
 
 /* Whoever waited for a neighbour that answered, or did not, goes on. */
@@ -137,8 +151,10 @@ static void wake(weir_stack *stack)
     enum neighbour_answer verdict;
     struct neighbour_waiter *waiter;
     while ((waiter = net_woken(&stack->net, &verdict)) != NULL) {
-        CHECK(&stack->config.on_assert, waiter->kind == NET_WAITER_UDP);
-        udp_woken(&stack->udp, waiter, verdict);
+        if (waiter->kind == NET_WAITER_UDP)
+            udp_woken(&stack->udp, waiter, verdict);
+        else
+            tcp_woken(&stack->tcp, waiter, verdict, stack->now);
     }
 }
 
@@ -151,9 +167,9 @@ static void tap(const weir_stack *stack, const struct weir_tap_packet *packet)
 static enum weir_drop to_transport(weir_stack *stack, struct net_in *in)
 {
     struct net_rx *rx = &in->rx;
-    enum weir_drop drop = WEIR_DROP_TCP_PORT; /* there is no TCP yet */
-    if (rx->protocol != IP_PROTOCOL_TCP)
-        drop = udp_input(&stack->udp, rx, stack->now);
+    enum weir_drop drop = rx->protocol == IP_PROTOCOL_TCP
+                              ? tcp_input(&stack->tcp, rx, stack->now)
+                              : udp_input(&stack->udp, rx, stack->now);
     if (drop == WEIR_DROP_UDP_PORT) { /* nobody listens: say so (RFC 1122 4.1.3.1) */
         uint8_t code = addr_is_ip4(rx->source) ? ICMP4_PORT_UNREACHABLE : ICMP6_PORT_UNREACHABLE;
         struct net_answer answer = {.kind = ICMP_UNREACHABLE, .code = code};
@@ -177,7 +193,7 @@ static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx 
         break;
     case NET_ERROR:
         drop = in->error.quote.protocol == IP_PROTOCOL_TCP
-                   ? WEIR_DROP_ICMP_QUOTE /* TCP has sent nothing */
+                   ? tcp_error(&stack->tcp, &in->error, stack->now)
                    : udp_error(&stack->udp, &in->error, stack->now);
         net_rx_done(&stack->net, &in->rx);
         break;
@@ -206,6 +222,28 @@ void weir_stack_input(weir_stack *stack, unsigned ifindex, const struct weir_rx 
     wake(stack);
 }
 
+static unsigned transport_output(weir_stack *stack, bool udp, unsigned ifindex, struct weir_tx *tx,
+                                 unsigned max)
+{
+    return udp ? udp_output(&stack->udp, ifindex, tx, max, stack->now)
+               : tcp_output(&stack->tcp, ifindex, tx, max, stack->now);
+}
+
+/* Half the packets for each transport, or all for the one that has something to send; they begin in
+ * turn, so that neither starves however few packets there are. */
+static unsigned transports_output(weir_stack *stack, unsigned ifindex, struct weir_tx *tx,
+                                  unsigned max)
+{
+    bool first = stack->udp_first, both = udp_has_output(&stack->udp, ifindex) &&
+                                          tcp_has_output(&stack->tcp, ifindex);
+    stack->udp_first = !first;
+    unsigned n = transport_output(stack, first, ifindex, tx, both ? (max + 1) / 2 : max);
+    n += transport_output(stack, !first, ifindex, tx + n, max - n);
+    if (both && n < max)
+        n += transport_output(stack, first, ifindex, tx + n, max - n);
+    return n;
+}
+
 unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *packets,
                            unsigned max, weir_time now)
 {
@@ -213,7 +251,7 @@ unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *
     CHECK(&stack->config.on_assert, packets != NULL || max == 0);
     begin(stack, now);
     unsigned n = net_output(&stack->net, ifindex, packets, max, stack->now);
-    n += udp_output(&stack->udp, ifindex, packets + n, max - n, stack->now);
+    n += transports_output(stack, ifindex, packets + n, max - n);
     if (n < max && net_has_output(&stack->net, ifindex)) /* the neighbours that those have to find */
         n += net_output(&stack->net, ifindex, packets + n, max - n, stack->now);
     wake(stack); /* a waiter may have had to give way to another */
@@ -235,7 +273,8 @@ void weir_stack_advance(weir_stack *stack, weir_time now)
     struct wheel_node *node;
     while ((node = wheel_pop(&stack->wheel, stack->now, &budget)) != NULL) {
         struct net_timer *timer = (struct net_timer *)node; /* the node is its first member */
-        bool known = net_expire(&stack->net, timer, stack->now);
+        bool known = tcp_expire(&stack->tcp, timer, stack->now) ||
+                     net_expire(&stack->net, timer, stack->now);
         CHECK(&stack->config.on_assert, known);
     }
     wake(stack);
@@ -250,9 +289,14 @@ unsigned weir_stack_events(weir_stack *stack, struct weir_event *events, unsigne
 {
     CHECK(&stack->config.on_assert, events != NULL || max == 0);
     unsigned n = event_read(&stack->events, events, max);
-    for (unsigned i = 0; i < n; i++)
-        if ((events[i].bits & WEIR_EVENT_CLOSED) != 0 && udp_owns(events[i].handle))
+    for (unsigned i = 0; i < n; i++) {
+        if ((events[i].bits & WEIR_EVENT_CLOSED) == 0)
+            continue;
+        if (udp_owns(events[i].handle))
             udp_closed_read(&stack->udp, events[i].handle);
+        else
+            tcp_closed_read(&stack->tcp, events[i].handle);
+    }
     return n;
 }
 

@@ -4,6 +4,7 @@
 #define WEIR_CORE_STACK_H
 
 #include "base/events.h"
+#include "tcp/tcp.h"
 #include "udp/udp.h"
 #include "weir/stack.h"
 
@@ -16,6 +17,8 @@ struct weir_stack {
     struct event_queue events;
     struct net net;
     struct udp_room udp;
+    struct tcp_room tcp;
+    bool udp_first; /* whose turn it is to send first */
 };
 
 #endif

@@ -20,7 +20,9 @@ struct net_path {
 /* Who waits for a neighbour: what is in neighbour_waiter.kind. */
 enum net_waiter {
     NET_WAITER_REPLY = 1,
-    NET_WAITER_UDP
+    NET_WAITER_UDP,
+    NET_WAITER_TCP,
+    NET_WAITER_TCP_SYN
 };
 
 enum { DATAGRAM_UPPER_MAX = 8 /* a UDP or ICMP header */ };

@@ -303,6 +303,10 @@ bool net_expire(struct net *net, struct net_timer *timer, weir_time now)
             if (net->nd.iface[i].up)
                 net_learn_routes(net, i);
         return true;
+    case NET_TIMER_TCP:
+    case NET_TIMER_TCP_SYN:
+    case NET_TIMER_TCP_WAIT:
+        break;
     }
     return false;
 }

@@ -10,7 +10,10 @@ enum net_timer_kind {
     NET_TIMER_NEIGHBOUR = 1,
     NET_TIMER_REASSEMBLY,
     NET_TIMER_ADDRESS,
-    NET_TIMER_ROUTER
+    NET_TIMER_ROUTER,
+    NET_TIMER_TCP,
+    NET_TIMER_TCP_SYN,
+    NET_TIMER_TCP_WAIT
 };
 
 struct net_timer {

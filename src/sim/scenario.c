@@ -17,6 +17,7 @@ const struct scenario *scenario_at(unsigned index)
     static const struct scenario *const all[] = {
         &scenario_ping,        &scenario_lossy,     &scenario_queue,
         &scenario_middleboxes, &scenario_blackhole, &scenario_hosts,
+        &scenario_bulk,        &scenario_swarm,
     };
     return index < sizeof all / sizeof all[0] ? all[index] : NULL;
 }

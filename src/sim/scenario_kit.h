@@ -50,6 +50,6 @@ void scenario_note_packet(struct scenario_run *run, const char *subject,
                           const struct sim_parsed *packet);
 
 extern const struct scenario scenario_ping, scenario_lossy, scenario_queue, scenario_middleboxes,
-    scenario_blackhole, scenario_hosts;
+    scenario_blackhole, scenario_hosts, scenario_bulk, scenario_swarm;
 
 #endif

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT
+ * TCP (RFC 9293): listening, connecting, sending, receiving, closing, and what there is to know
+ * about a connection.
+ *
+ * An endpoint is opened, set, and then either listens or connects:
+ *
+ *     weir_tcp_open() -> weir_tcp_set() ... -> weir_tcp_connect()
+ *                                           -> weir_tcp_listen() -> weir_tcp_accept() ...
+ *
+ * No call takes a time or sends a packet: calls leave work behind, which the next
+ * weir_stack_output() does. So call it after them. What happens is told by events
+ * (weir_stack_events()), which are edges; weir_tcp_ready() is the level behind them. */
+#ifndef WEIR_TCP_H
+#define WEIR_TCP_H
+
+#include "weir/event.h"
+#include "weir/stack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The states of RFC 9293 section 3.3.2, with the numbers of RFC 4022 (tcpConnectionState). */
+enum weir_tcp_state {
+    WEIR_TCP_CLOSED = 1,
+    WEIR_TCP_LISTEN,
+    WEIR_TCP_SYN_SENT,
+    WEIR_TCP_SYN_RECEIVED,
+    WEIR_TCP_ESTABLISHED,
+    WEIR_TCP_FIN_WAIT_1,
+    WEIR_TCP_FIN_WAIT_2,
+    WEIR_TCP_CLOSE_WAIT,
+    WEIR_TCP_LAST_ACK,
+    WEIR_TCP_CLOSING,
+    WEIR_TCP_TIME_WAIT
+};
+
+/* X(name, default, low, high, meaning): what can be set on an endpoint, each with its unit in its
+ * name. A listener's settings are inherited by the connections that it accepts. Those marked (*) count
+ * when the connection is begun and cannot be set any more afterwards (WEIR_E_INVALID). */
+#define WEIR_TCP_SETTINGS(X)                                                                       \
+    X(NODELAY, 0, 0, 1, "1: send small segments at once (RFC 9293 3.7.4, MUST-17)")                \
+    X(CORK, 0, 0, 1, "1: send full segments only, until cleared or 200 ms have passed")            \
+    X(MINSHALL, 0, 0, 1, "1: Nagle's rule looks at the last small segment only")                   \
+    X(URGENT_INLINE, 1, 0, 1, "0: keep the last urgent octet out of the stream (RFC 6093)")        \
+    X(KEEPALIVE, 0, 0, 1, "1: probe an idle peer (RFC 9293 3.8.4)")                                \
+    X(KEEPALIVE_IDLE_S, 7200, 1, 32767, "silence before the first probe")                          \
+    X(KEEPALIVE_INTERVAL_S, 75, 1, 32767, "between probes")                                        \
+    X(KEEPALIVE_PROBES, 9, 1, 127, "unanswered probes before the connection is given up")          \
+    X(KEEPALIVE_OCTET, 0, 0, 1, "1: probes carry one octet of garbage (MAY-6)")                    \
+    X(USER_TIMEOUT_MS, 0, 0, 86400000, "R2 for data: unacknowledged for so long; 0: 15 minutes")   \
+    X(DELAYED_ACK_MS, 40, 0, 499, "longest wait of an acknowledgment (MUST-40); 0: none")          \
+    X(QUICK_ACK, 0, 0, 1, "1: acknowledge every segment at once")                                  \
+    X(TTL, 64, 1, 255, "time to live, or hop limit (MUST-49)")                                     \
+    X(TRAFFIC_CLASS, 0, 0, 255, "Diffserv field; its two ECN bits are the stack's (MUST-48)")      \
+    X(SOFT_ERRORS, 1, 0, 1, "0: no ADVICE events (SHLD-20)")                                       \
+    X(SEND_BYTES_MAX, 262144, 2048, 1073676288, "the send buffer")                                 \
+    X(RECEIVE_BYTES_MAX, 262144, 2048, 1073676288, "the receive buffer")                           \
+    X(MSS_MAX, 65535, 88, 65535, "(*) largest segment to send and to announce")                    \
+    X(WINDOW_SCALE, 1, 0, 1, "(*) 0: do not offer window scaling (RFC 7323)")                      \
+    X(TIMESTAMPS, 1, 0, 1, "(*) 0: do not offer timestamps (RFC 7323)")                            \
+    X(SACK, 1, 0, 1, "(*) 0: do not offer selective acknowledgments (RFC 2018)")                   \
+    X(INITIAL_WINDOW, 10, 1, 10, "(*) segments of the initial window at most (RFC 6928)")          \
+    X(RTO_MIN_MS, 200, 1, 1000, "floor of the retransmission timeout (RFC 6298 2.4)")
+
+enum weir_tcp_setting {
+#define X(name, value, low, high, meaning) WEIR_TCP_##name,
+    WEIR_TCP_SETTINGS(X)
+#undef X
+        WEIR_TCP_SETTING_COUNT
+};
+
+/* An endpoint to open; zero what is not needed. */
+struct weir_tcp_config {
+    uint32_t size;            /* sizeof(struct weir_tcp_config) of the caller */
+    uint32_t ifindex;         /* 1 + the interface to use; 0: by route. For addresses of link scope */
+    struct weir_addr address; /* local; all zeros: any, of both families (MUST-43) */
+    uint16_t port;            /* local; 0: chosen at random (RFC 6056) */
+    bool reuse;               /* with `port`: other connections may have the same address and port */
+    uint64_t user;            /* comes back with events */
+};
+
+/* Open an endpoint: state CLOSED, to be set and then to listen or to connect. *handle is its name.
+ * Errors: WEIR_E_INVALID, WEIR_E_NOT_FOUND (not an address of ours), WEIR_E_EXHAUSTED
+ * (tcp_endpoints_max). Bound: constant. */
+WEIR_API int weir_tcp_open(weir_stack *stack, const struct weir_tcp_config *config,
+                           weir_handle *handle);
+
+/* Change and read a setting. Errors, nothing changed: WEIR_E_STALE, WEIR_E_INVALID (no such
+ * setting, or too late for it), WEIR_E_RANGE. Bound: constant. */
+WEIR_API int weir_tcp_set(weir_stack *stack, weir_handle handle, enum weir_tcp_setting setting,
+                          uint32_t value);
+WEIR_API int weir_tcp_get(const weir_stack *stack, weir_handle handle,
+                          enum weir_tcp_setting setting, uint32_t *value);
+
+/* Name, meaning and range of a setting ("NODELAY"); NULL for a number that is none. */
+WEIR_API const char *weir_tcp_setting_name(unsigned setting);
+WEIR_API const char *weir_tcp_setting_text(unsigned setting);
+
+/* Active open (RFC 9293 3.9.1.1). CONNECTED follows, or CLOSED with the reason (REFUSED, TIMED_OUT,
+ * UNREACHABLE). Data may be sent already; it leaves when the connection is established.
+ * Errors, nothing changed: WEIR_E_STALE, WEIR_E_INVALID (not CLOSED any more or again, port 0, a
+ * group or broadcast (MUST-46), families that differ), WEIR_E_UNREACHABLE (no route),
+ * WEIR_E_EXISTS (this very connection exists, or is in TIME-WAIT and cannot be taken over),
+ * WEIR_E_EXHAUSTED (no port left). Bound: constant with a port given; else linear in the ports
+ * taken next to the one drawn. */
+WEIR_API int weir_tcp_connect(weir_stack *stack, weir_handle handle,
+                              const struct weir_addr *remote, uint16_t port);
+
+/* Passive open. A segment is for the connection of its four corners, or else for the listener on its
+ * address and port, or else for the one on its port and any address. `backlog` (0 counts as 1)
+ * connections may wait to be accepted; while so many do, SYNs are dropped, not refused.
+ * Errors, nothing changed: WEIR_E_STALE, WEIR_E_INVALID (not CLOSED, no port), WEIR_E_EXISTS
+ * (somebody listens there). Called again on a listener, it changes the backlog. Bound: constant. */
+WEIR_API int weir_tcp_listen(weir_stack *stack, weir_handle handle, unsigned backlog);
+
+/* Take the connection that has waited longest. `user` comes back with its events, the first of which
+ * tell what happened before. Errors: WEIR_E_STALE, WEIR_E_INVALID (does not listen),
+ * WEIR_E_WOULD_BLOCK (none waits). */
+WEIR_API int weir_tcp_accept(weir_stack *stack, weir_handle listener, uint64_t user,
+                             weir_handle *connection);
+
+enum weir_tcp_flags {
+    WEIR_TCP_MORE = 1,   /* sending: more follows soon: no PSH, no small segment yet */
+    WEIR_TCP_URGENT = 2, /* sending: urgent up to the end of this (RFC 6093); receiving: the urgent
+                            octet that is kept out of the stream */
+    WEIR_TCP_END = 4,    /* sending: this is the end, as weir_tcp_shutdown(): FIN goes with the data */
+    WEIR_TCP_PEEK = 8    /* receiving: leave it there */
+};
+
+/* Copy data into the send buffer: answers how many bytes, at most INT_MAX, fewer than `len` when the
+ * buffer is full (WRITABLE comes when a third of it is free again). WEIR_TCP_END counts only when
+ * all of it was taken. len 0 with END or without MORE ends what an earlier MORE began.
+ * Errors, nothing taken: WEIR_E_STALE, WEIR_E_WOULD_BLOCK (full), WEIR_E_EXHAUSTED (no packet
+ * memory), WEIR_E_NOT_CONNECTED, WEIR_E_CLOSED (after shutdown, or the connection is gone), and,
+ * once, why it is gone. Bound: linear in what is taken. */
+WEIR_API int weir_tcp_send(weir_stack *stack, weir_handle handle, const void *data, size_t len,
+                           unsigned flags);
+
+/* Take received data: answers how many bytes, at most `size` and INT_MAX; 0: the peer has closed and
+ * all was read. With URGENT_INLINE off, a call does not read across the urgent mark.
+ * Errors: WEIR_E_STALE, WEIR_E_WOULD_BLOCK (nothing now), WEIR_E_NOT_CONNECTED, WEIR_E_CLOSED (after
+ * shutdown, or after the error was told), WEIR_E_INVALID (URGENT with nothing urgent to be had), and,
+ * once, why the connection is gone. Bound: linear in what is taken. */
+WEIR_API int weir_tcp_receive(weir_stack *stack, weir_handle handle, void *data, size_t size,
+                              unsigned flags);
+
+/* Is the next byte to be read the one after the urgent data (RFC 6093)? 1, 0, or an error. */
+WEIR_API int weir_tcp_at_mark(const weir_stack *stack, weir_handle handle);
+
+enum weir_tcp_how { WEIR_TCP_SHUT_SEND = 1, WEIR_TCP_SHUT_RECEIVE = 2, WEIR_TCP_SHUT_BOTH = 3 };
+
+/* SEND: no more data will be sent; FIN follows the last of it (RFC 9293 CLOSE). RECEIVE: no more
+ * will be read: what is unread is thrown away, and so is what still comes, acknowledged.
+ * Errors: WEIR_E_STALE, WEIR_E_INVALID, WEIR_E_NOT_CONNECTED. Shutting twice is no error. */
+WEIR_API int weir_tcp_shutdown(weir_stack *stack, weir_handle handle, enum weir_tcp_how how);
+
+/* Let go of the endpoint: the handle is stale from here on. A connection ends in order (FIN after
+ * all data), but is reset if received data was not read, or still comes (RFC 2525 2.16, 2.17); one that
+ * is held by nobody gives up in FIN-WAIT-2 after a minute. A listener resets those that
+ * wait to be accepted. CLOSED follows when all is over. Errors: WEIR_E_STALE. */
+WEIR_API int weir_tcp_close(weir_stack *stack, weir_handle handle);
+
+/* The same, at once and with a reset (RFC 9293 ABORT): what is queued is gone. */
+WEIR_API int weir_tcp_abort(weir_stack *stack, weir_handle handle);
+
+/* The level behind the events: READABLE: weir_tcp_receive() has something to give, be it the end or
+ * an error; WRITABLE: weir_tcp_send() would take at least a byte, or has an error to give;
+ * ACCEPTED: weir_tcp_accept() has one; CONNECTED, URGENT, PEER_CLOSED, CLOSED: it is so. 0 when
+ * stale. */
+WEIR_API uint32_t weir_tcp_ready(const weir_stack *stack, weir_handle handle);
+
+/* Take the error that a call would return once; WEIR_OK: there is none (or: stale). */
+WEIR_API int weir_tcp_error(weir_stack *stack, weir_handle handle);
+
+/* Bits of weir_tcp_info.options. */
+enum weir_tcp_negotiated {
+    WEIR_TCP_HAS_TIMESTAMPS = 1,
+    WEIR_TCP_HAS_SACK = 2,
+    WEIR_TCP_HAS_WINDOW_SCALE = 4
+};
+
+/* The state of recovery (RFC 5681, RFC 6582): what the sender does about loss. */
+enum weir_tcp_recovery {
+    WEIR_TCP_OPEN = 0, /* nothing suspicious */
+    WEIR_TCP_DISORDER, /* duplicate acknowledgments came */
+    WEIR_TCP_RECOVERY, /* fast recovery */
+    WEIR_TCP_LOSS      /* after a retransmission timeout */
+};
+
+enum weir_tcp_timer {
+    WEIR_TCP_TIMER_NONE = 0,
+    WEIR_TCP_TIMER_RETRANSMIT,
+    WEIR_TCP_TIMER_PERSIST,
+    WEIR_TCP_TIMER_DELAYED_ACK,
+    WEIR_TCP_TIMER_KEEPALIVE,
+    WEIR_TCP_TIMER_FIN_WAIT_2,
+    WEIR_TCP_TIMER_TIME_WAIT,
+    WEIR_TCP_TIMER_CORK
+};
+
+/* A snapshot of an endpoint; in brackets the name in RFC 4898 where it has one. Sequence numbers are
+ * those on the wire; bytes are bytes of the stream. */
+struct weir_tcp_info {
+    uint8_t state;     /* enum weir_tcp_state [State] */
+    uint8_t recovery;  /* enum weir_tcp_recovery */
+    uint8_t options;   /* enum weir_tcp_negotiated */
+    uint8_t timer;     /* enum weir_tcp_timer: the one that is due first */
+    bool active;       /* opened by weir_tcp_connect() [ActiveOpen] */
+    bool orphan;       /* nobody holds it any more */
+    uint8_t snd_scale; /* of windows received [SndWindScale] */
+    uint8_t rcv_scale; /* of windows sent [RcvWindScale] */
+    uint16_t local_port, remote_port;
+    struct weir_addr local, remote;
+    uint32_t ifindex; /* 1 + the interface; 0: none yet */
+    uint64_t user;
+    weir_handle handle; /* zeros: of a record of SYN-RECEIVED or TIME-WAIT, which has none; of a
+                           connection that waits to be accepted; of an orphan */
+
+    uint32_t iss, irs;                  /* initial sequence numbers [SndInitial, RecInitial] */
+    uint32_t snd_una, snd_nxt, snd_max; /* [SndUna, SndNxt, SndMax] */
+    uint32_t rcv_nxt;                   /* [RcvNxt] */
+    uint32_t snd_wnd_bytes;             /* [CurRwinRcvd] */
+    uint32_t snd_wnd_bytes_max;         /* [MaxRwinRcvd] */
+    uint32_t rcv_wnd_bytes;             /* as advertised last [CurRwinSent] */
+    uint32_t snd_mss_bytes;             /* payload of a full segment [CurMSS] */
+    uint32_t rcv_mss_bytes;             /* largest payload received in one segment [MSSRcvd] */
+    uint32_t peer_mss_bytes;            /* MSS option of the peer, or 536/1220 */
+    uint32_t path_mtu_bytes;
+
+    uint64_t send_queue_bytes;    /* written and not acknowledged [CurAppWQueue + CurRetxQueue] */
+    uint64_t unsent_bytes;        /* of these, never sent [CurAppWQueue] */
+    uint64_t receive_queue_bytes; /* in order and not read [CurAppRQueue] */
+    uint64_t reassembly_bytes;    /* held above a hole [CurReasmQueue] */
+    uint32_t reassembly_ranges;
+    uint32_t backlog, accept_queue, accept_queue_max; /* of a listener: in handshake, waiting, limit */
+
+    uint32_t cwnd_bytes;      /* [CurCwnd] */
+    uint32_t ssthresh_bytes;  /* UINT32_MAX: none yet [CurSsthresh] */
+    uint32_t in_flight_bytes; /* sent and not acknowledged [PipeSize] */
+    uint32_t srtt_us;         /* [SmoothedRTT]; 0: no sample yet */
+    uint32_t rttvar_us;       /* [RTTVar] */
+    uint32_t rtt_us_min;      /* [MinRTT]; 0: no sample yet */
+    uint32_t rto_us;          /* with the backoff [CurRTO] */
+    uint32_t backoff;         /* doublings now [CurTimeoutCount] */
+    uint32_t dupacks;         /* in a row [CurDupAcks, RFC 5681 2] */
+    uint32_t probes;          /* of a zero window or keepalive, unanswered */
+    weir_time timer_in;       /* until `timer` is due; WEIR_TIME_NEVER with NONE */
+
+    uint64_t bytes_acked;         /* [ThruOctetsAcked] */
+    uint64_t bytes_received;      /* in order [ThruOctetsReceived] */
+    uint64_t bytes_retransmitted; /* modulo 2^32 [OctetsRetrans] */
+    uint32_t segments_in;         /* [SegsIn] */
+    uint32_t segments_out;        /* [SegsOut]; of a packet to be cut, each */
+    uint32_t retransmits;         /* segments [SegsRetrans] */
+    uint32_t timeouts;            /* [Timeouts] */
+    uint32_t fast_retransmits;    /* recoveries begun [FastRetran] */
+    weir_time age;                /* since it was opened [ElapsedSecs] */
+    weir_time idle;               /* since the last segment in */
+};
+
+/* Fill *info. Errors: WEIR_E_STALE. Bound: constant. */
+WEIR_API int weir_tcp_info(const weir_stack *stack, weir_handle handle, struct weir_tcp_info *info);
+
+/* Walk everything that TCP holds: endpoints, and the records of SYN-RECEIVED and TIME-WAIT. Begin
+ * with *cursor = 0; false at the end. What comes or goes between two calls may or may not be seen.
+ * Bound: linear in the places passed that are free. */
+WEIR_API bool weir_tcp_next(const weir_stack *stack, uint64_t *cursor, struct weir_tcp_info *info);
+
+/* The name of a state ("ESTABLISHED"), of a recovery state, of a timer; "?" for a number that is
+ * none. */
+WEIR_API const char *weir_tcp_state_name(unsigned state);
+WEIR_API const char *weir_tcp_recovery_name(unsigned recovery);
+WEIR_API const char *weir_tcp_timer_name(unsigned timer);
+
+/* X(name, meaning): counters of TCP as a whole; in brackets the name in RFC 4022. */
+#define WEIR_TCP_COUNTERS(X)                                                                       \
+    X(active_opens, "connections begun here [ActiveOpens]")                                        \
+    X(passive_opens, "connections begun by SYNs to listeners [PassiveOpens]")                      \
+    X(attempt_fails, "handshakes that failed [AttemptFails]")                                      \
+    X(established_resets, "established connections that were reset [EstabResets]")                 \
+    X(segments_in, "segments received [InSegs]")                                                   \
+    X(segments_out, "segments sent, retransmissions apart [OutSegs]")                              \
+    X(segments_retransmitted, "segments retransmitted [RetransSegs]")                              \
+    X(resets_out, "segments sent with RST [OutRsts]")                                              \
+    X(resets_limited, "resets not sent: the limit on their rate")                                  \
+    X(timeouts, "retransmission timeouts")                                                         \
+    X(fast_retransmits, "fast recoveries begun")                                                   \
+    X(probes_out, "zero-window and keepalive probes sent")                                         \
+    X(challenges_out, "challenge ACKs sent (RFC 5961)")                                            \
+    X(challenges_limited, "challenge ACKs not sent: the limit of their connection")                \
+    X(delayed_acks, "acknowledgments sent because their delay had passed")                         \
+    X(syn_dropped_backlog, "SYNs dropped: the accept queue was full")                              \
+    X(syn_dropped_full, "SYNs dropped: tcp_syn_received_max")                                      \
+    X(ack_dropped_backlog, "final ACKs of handshakes dropped: no place to accept")                 \
+    X(syn_data_held, "SYNs with data that was kept")                                               \
+    X(syn_data_ignored, "SYNs with data that has to come again")                                   \
+    X(time_wait_reused, "connections that took the place of one in TIME-WAIT (RFC 6191)")          \
+    X(time_wait_evicted, "TIME-WAITs ended early: tcp_time_wait_max")                              \
+    X(retransmits_given_up, "connections given up: R2")                                            \
+    X(keepalive_given_up, "connections given up: no answer to keepalive probes")                   \
+    X(fin_wait_2_given_up, "connections given up: FIN-WAIT-2 and held by nobody")                  \
+    X(closed_with_data, "connections reset: closed with unread data, or data came after")          \
+    X(out_of_order, "segments kept above a hole")                                                  \
+    X(duplicates, "segments whose data was all there already")                                     \
+    X(reassembly_refused, "data above a hole not kept: a limit, or packet memory")                 \
+    X(memory_refused, "data in sequence not kept: packet memory")                                  \
+    X(window_held_back, "windows not opened: too much promised already")                           \
+    X(log_exhausted, "sending put off: no memory for the transmission log")                        \
+    X(ports_exhausted, "connections not begun: no port left")
+
+struct weir_tcp_stats {
+#define X(name, meaning) uint64_t name;
+    WEIR_TCP_COUNTERS(X)
+#undef X
+};
+
+/* Copy the counters. */
+WEIR_API void weir_tcp_stats(const weir_stack *stack, struct weir_tcp_stats *stats);
+
+/* The i-th counter: its name and meaning (NULL past the last), and its value in `stats`. */
+WEIR_API const char *weir_tcp_counter_name(unsigned i);
+WEIR_API const char *weir_tcp_counter_text(unsigned i);
+WEIR_API uint64_t weir_tcp_counter(const struct weir_tcp_stats *stats, unsigned i);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

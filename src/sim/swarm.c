@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/swarm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "sim/scenario_kit.h"
+#include "sim/tcp_world.h"
+
+enum {
+    HOSTS = 2,
+    TALKS_MAX = 12,
+    LISTENERS = 3,
+    PORT = 7000,
+    FLAPS_MAX = 3,
+    MBIT = 1000000
+};
+
+#define EVENTS_MAX   UINT64_C(3000000)
+#define BUDGET_BYTES UINT64_C(600000) /* of a run, both directions */
+#define KB           UINT64_C(1024)
+
+struct swarm {
+    struct tcp_world world;
+    struct rng rng;
+    struct sim_link *link;
+    struct sim_dir_config clean[SIM_DIRS]; /* how the link is when its faults have ended */
+    bool tight;     /* limits so small that connections may fail */
+    bool ip6;       /* the MTU has room for it */
+    bool slow;      /* the devices hold packets back */
+    uint32_t mtu;
+    uint64_t budget; /* bytes that talks may still draw */
+    weir_time faults_end;
+    struct text text;
+};
+
+/* ---- drawing ---- */
+
+static bool chance(struct swarm *s, unsigned percent)
+{
+    return rng_below(&s->rng, 100) < percent;
+}
+
+static uint64_t between(struct swarm *s, uint64_t low, uint64_t high)
+{
+    return rng_between(&s->rng, low, high);
+}
+
+/* A number whose size is drawn evenly, not its value. */
+static uint64_t sized(struct swarm *s, uint64_t low, uint64_t high)
+{
+    uint64_t top = low;
+    while (top < high && chance(s, 80))
+        top *= 2;
+    return between(s, low, top < high ? top : high);
+}
+
+#define PICK(s, list) ((list)[rng_below(&(s)->rng, sizeof(list) / sizeof((list)[0]))])
+
+static void note(struct swarm *s, const char *name, uint64_t value)
+{
+    text_str(&s->text, s->text.len > 0 ? ", " : "");
+    text_str(&s->text, name);
+    text_char(&s->text, ' ');
+    text_u64(&s->text, value);
+}
+
+/* ---- the link ---- */
+
+static void draw_loss(struct swarm *s, struct sim_dir_config *dir)
+{
+    if (chance(s, 40))
+        return;
+    if (chance(s, 60)) {
+        dir->loss.kind = SIM_LOSS_BERNOULLI;
+        dir->loss.chance = (struct ratio){(uint32_t)sized(s, 1, 150), 1000};
+    } else {
+        dir->loss.kind = SIM_LOSS_GILBERT;
+        dir->loss.gilbert.to_bad = (struct ratio){(uint32_t)between(s, 1, 30), 1000};
+        dir->loss.gilbert.to_good = (struct ratio){(uint32_t)between(s, 50, 500), 1000};
+        dir->loss.gilbert.lost_bad = (struct ratio){(uint32_t)between(s, 500, 1000), 1000};
+        dir->loss.gilbert.lost_good = (struct ratio){0, 1};
+    }
+}
+
+static void draw_impairments(struct swarm *s, struct sim_dir_config *dir, bool ethernet)
+{
+    draw_loss(s, dir);
+    if (chance(s, 30)) {
+        dir->jitter = (weir_time)between(s, 1, 20000) * WEIR_NS_PER_US;
+        dir->jitter_reorders = chance(s, 50);
+    }
+    if (chance(s, 30)) {
+        dir->reorder.chance = (struct ratio){(uint32_t)sized(s, 1, 200), 1000};
+        dir->reorder.delay = (weir_time)between(s, 1, 50) * WEIR_NS_PER_MS;
+    }
+    if (chance(s, 30)) {
+        dir->duplicate.chance = (struct ratio){(uint32_t)sized(s, 1, 200), 1000};
+        dir->duplicate.delay = (weir_time)between(s, 0, 100) * WEIR_NS_PER_MS;
+    }
+    if (!ethernet && chance(s, 25)) { /* nothing protects what ARP says */
+        dir->corrupt.chance = (struct ratio){(uint32_t)sized(s, 1, 50), 1000};
+        dir->corrupt.kinds = SIM_CORRUPT_FLIP;
+        dir->corrupt.bits_max = 1;
+    }
+}
+
+static void draw_queue(struct swarm *s, struct sim_dir_config *dir)
+{
+    static const uint32_t packets[] = {0, 4, 16, 64, 256};
+    dir->queue.packets_max = PICK(s, packets);
+    dir->queue.kind = chance(s, 70) ? SIM_QUEUE_TAIL : SIM_QUEUE_CODEL;
+    if (s->slow) {
+        dir->backpressure = true;
+        dir->queue.packets_max = (uint32_t)between(s, 1, 32);
+        dir->queue.kind = SIM_QUEUE_TAIL;
+    }
+}
+
+static struct sim_dir_config draw_dir(struct swarm *s, unsigned dir)
+{
+    static const uint64_t rates[] = {0, 1 * MBIT, 10 * MBIT, 100 * MBIT, UINT64_C(1000) * MBIT};
+    static const weir_time delays[] = {0, 50 * WEIR_NS_PER_US, WEIR_NS_PER_MS, 10 * WEIR_NS_PER_MS,
+                                       80 * WEIR_NS_PER_MS};
+    static const uint8_t batches[] = {0, 0, 4, 16, 64};
+    struct sim_dir_config d = {.rate_bps = PICK(s, rates), .delay = PICK(s, delays)};
+    d.batch_max = PICK(s, batches);
+    if (s->slow && d.rate_bps == 0)
+        d.rate_bps = 10 * MBIT;
+    draw_queue(s, &d);
+    s->clean[dir] = d;
+    return d;
+}
+
+static void faults_end(struct sim *sim, void *ctx)
+{
+    struct swarm *s = ctx;
+    (void)sim;
+    for (unsigned i = 0; i < SIM_DIRS; i++)
+        CHECK(NULL, sim_link_set(s->link, (enum sim_dir)i, &s->clean[i]) == 0);
+}
+
+static void flap(struct sim *sim, void *ctx)
+{
+    struct swarm *s = ctx;
+    bool one_way = chance(s, 50), down = chance(s, 50);
+    if (sim_now(sim) >= s->faults_end)
+        return;
+    sim_link_set_down(s->link, SIM_A_TO_B, down);
+    sim_link_set_down(s->link, SIM_B_TO_A, one_way ? !down : down);
+    (void)sim_at(sim, sim_now(sim) + (weir_time)between(s, 10, 3000) * WEIR_NS_PER_MS, flap, s);
+}
+
+static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *capture)
+{
+    struct sim_link_config config = {.type = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP};
+    for (unsigned i = 0; i < SIM_DIRS; i++) {
+        config.dir[i] = draw_dir(s, i);
+        if (chance(s, 80))
+            draw_impairments(s, &config.dir[i], ethernet);
+    }
+    note(s, "rate there", config.dir[0].rate_bps);
+    note(s, "delay there us", (uint64_t)(config.dir[0].delay / WEIR_NS_PER_US));
+    note(s, "rate back", config.dir[1].rate_bps);
+    note(s, "delay back us", (uint64_t)(config.dir[1].delay / WEIR_NS_PER_US));
+    s->link = sim_link_add(s->world.sim, "link", tcp_world_node(&s->world, 0), 0,
+                           tcp_world_node(&s->world, 1), 0, &config);
+    CHECK(NULL, s->link != NULL);
+    if (capture != NULL)
+        (void)sim_link_capture(s->link, capture, SIM_CAPTURE_BOTH);
+    s->faults_end = (weir_time)between(s, 2, 20) * WEIR_NS_PER_S;
+    (void)sim_at(s->world.sim, s->faults_end, faults_end, s);
+    if (chance(s, 20))
+        (void)sim_at(s->world.sim, (weir_time)between(s, 100, 3000) * WEIR_NS_PER_MS, flap, s);
+}
+
+/* ---- the stacks ---- */
+
+static struct weir_config draw_stack(struct swarm *s)
+{
+    static const uint32_t waits[] = {1000, 5000, 60000};
+    struct weir_config c;
+    weir_config_default(&c);
+    rng_bytes(&s->rng, c.secret, sizeof c.secret);
+    c.seed = rng_u64(&s->rng) | 1;
+    c.tcp_endpoints_max = s->tight ? (uint32_t)between(s, 4, 12) : 64;
+    c.tcp_flights_max = (uint32_t)sized(s, s->tight ? 1 : 4, 64);
+    c.tcp_syn_received_max = s->tight ? (uint32_t)between(s, 1, 4) : 32;
+    c.tcp_time_wait_max = (uint32_t)sized(s, 1, 64);
+    c.tcp_time_wait_ms = PICK(s, waits);
+    c.tcp_reassembly_ranges_max = (uint32_t)sized(s, 4, 100);
+    c.tcp_sack_ranges_max = (uint32_t)sized(s, 4, 128);
+    c.ranges_max = (uint32_t)sized(s, 64, 4096);
+    c.tcp_window_floor_bytes = (uint32_t)sized(s, 1024, 65535);
+    c.tcp_syn_data = chance(s, 50);
+    if (chance(s, 40)) {
+        c.packet_memory_kb = (uint32_t)sized(s, 1024, 8192);
+        c.packet_memory_reserve_kb = 128;
+        c.packet_memory_overcommit_percent = (uint32_t)between(s, 100, 400);
+    }
+    note(s, "memory KB", c.packet_memory_kb);
+    note(s, "flights", c.tcp_flights_max);
+    return c;
+}
+
+static void draw_hosts(struct swarm *s, bool ethernet)
+{
+    static const char *const names[HOSTS] = {"client", "server"};
+    static const uint32_t mtus[] = {576, 1280, 1500, 1500, 1500, 9000};
+    s->mtu = PICK(s, mtus);
+    s->ip6 = s->mtu >= 1280;
+    s->slow = chance(s, 15);
+    note(s, "MTU", s->mtu);
+    for (unsigned i = 0; i < HOSTS; i++) {
+        struct weir_config config = draw_stack(s);
+        struct tcp_world_host host = {.name = names[i],
+                                      .config = &config,
+                                      .link = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP,
+                                      .mtu_bytes = s->mtu,
+                                      .slow = s->slow || ethernet};
+        if (chance(s, 40))
+            host.capabilities = WEIR_CAP_TX_CHECKSUM;
+        if (chance(s, 40))
+            host.capabilities =
+                WEIR_CAP_TX_CHECKSUM | WEIR_CAP_TX_TCP4 | WEIR_CAP_TX_TCP6 | WEIR_CAP_TX_GATHER;
+        (void)tcp_world_host(&s->world, &host);
+    }
+}
+
+/* ---- the applications ---- */
+
+static void set(struct tcp_app_setting *list, uint8_t *count, unsigned setting, uint64_t value)
+{
+    CHECK(NULL, *count < TCP_APP_SETTINGS_MAX);
+    list[(*count)++] = (struct tcp_app_setting){(uint8_t)setting, (uint32_t)value};
+}
+
+/* Settings that count when a connection begins, and buffers. */
+static void draw_beginning(struct swarm *s, struct tcp_app_setting *list, uint8_t *count)
+{
+    static const uint32_t sizes[] = {88, 256, 536, 1000};
+    if (chance(s, 20))
+        set(list, count, WEIR_TCP_MSS_MAX, PICK(s, sizes));
+    if (chance(s, 20))
+        set(list, count, WEIR_TCP_TIMESTAMPS, 0);
+    if (chance(s, 20))
+        set(list, count, WEIR_TCP_SACK, 0);
+    if (chance(s, 20))
+        set(list, count, WEIR_TCP_WINDOW_SCALE, 0);
+    if (chance(s, 20))
+        set(list, count, WEIR_TCP_INITIAL_WINDOW, between(s, 1, 10));
+    if (chance(s, 40))
+        set(list, count, WEIR_TCP_RECEIVE_BYTES_MAX, sized(s, 2 * KB, 512 * KB));
+}
+
+static void draw_behaviour(struct swarm *s, struct tcp_side *side)
+{
+    static const uint32_t delays[] = {0, 40, 200, 499};
+    struct tcp_app_setting *list = side->setting;
+    if (chance(s, 30))
+        set(list, &side->setting_count, WEIR_TCP_NODELAY, 1);
+    else if (chance(s, 20))
+        set(list, &side->setting_count, WEIR_TCP_MINSHALL, 1);
+    if (chance(s, 30))
+        set(list, &side->setting_count, WEIR_TCP_DELAYED_ACK_MS, PICK(s, delays));
+    if (chance(s, 40))
+        set(list, &side->setting_count, WEIR_TCP_SEND_BYTES_MAX, sized(s, 2 * KB, 512 * KB));
+    if (chance(s, 60))
+        side->write_max = (uint32_t)sized(s, 1, 16 * KB);
+    if (chance(s, 60))
+        side->read_max = (uint32_t)sized(s, 1, 16 * KB);
+    /* So many pauses as do not make it last too long. */
+    if (chance(s, 20))
+        side->write_pause = (weir_time)between(s, 1, 300) * WEIR_NS_PER_MS;
+    if (chance(s, 20))
+        side->read_pause = (weir_time)between(s, 1, 100) * WEIR_NS_PER_MS;
+    if (side->write_pause > 0 && side->write_max > 0 && side->write_max < 500)
+        side->write_max += 500;
+    if (side->read_pause > 0 && side->read_max > 0 && side->read_max < 1000)
+        side->read_max += 1000;
+    if (chance(s, 15))
+        side->read_delay = (weir_time)between(s, 100, 30000) * WEIR_NS_PER_MS;
+    if (chance(s, 15))
+        side->urgent_every = (uint32_t)between(s, 1, 5);
+    side->more = chance(s, 20);
+    side->finish = (uint8_t)between(s, TCP_FINISH_SHUTDOWN, TCP_FINISH_CLOSE);
+    if (chance(s, 8)) {
+        side->finish = TCP_FINISH_ABORT;
+        side->abort_after = sized(s, 1, 100 * KB);
+    }
+}
+
+static uint64_t draw_bytes(struct swarm *s)
+{
+    uint64_t most = s->budget / 2, bytes = chance(s, 15) ? 0 : sized(s, 1, most > 0 ? most : 1);
+    s->budget -= bytes < s->budget ? bytes : s->budget;
+    return bytes;
+}
+
+static void draw_talk(struct swarm *s, unsigned number)
+{
+    bool ip6 = s->ip6 && chance(s, 40);
+    unsigned client = chance(s, 75) ? 0 : 1;
+    struct tcp_talk_config talk = {.may_fail = s->tight, .kind = (uint8_t)between(s, 0, 2)};
+    talk.host[0] = client;
+    talk.host[1] = 1 - client;
+    talk.address[1] = tcp_world_addr(talk.host[1], ip6);
+    talk.port[1] = (uint16_t)(PORT + between(s, 0, LISTENERS - 1));
+    /* IPv6 addresses of an Ethernet are looked for duplicates first. */
+    talk.start = (weir_time)between(s, 3000, 8000) * WEIR_NS_PER_MS;
+    if (chance(s, 10)) {
+        talk.crossing = true;
+        talk.address[0] = tcp_world_addr(talk.host[0], ip6);
+        talk.port[0] = (uint16_t)(PORT + 100 + number);
+        talk.port[1] = (uint16_t)(PORT + 200 + number);
+    }
+    draw_beginning(s, talk.side[0].setting, &talk.side[0].setting_count);
+    for (unsigned i = 0; i < 2; i++)
+        draw_behaviour(s, &talk.side[i]);
+    if (talk.kind == TCP_TALK_ROUNDS) {
+        talk.rounds = (uint32_t)sized(s, 1, 50);
+        talk.request_max = (uint32_t)sized(s, 1, 4000);
+        talk.response_max = (uint32_t)sized(s, 1, 8000);
+    } else {
+        talk.side[0].bytes = draw_bytes(s);
+        if (talk.kind == TCP_TALK_STREAM)
+            talk.side[1].bytes = draw_bytes(s);
+    }
+    if (talk.side[0].finish == TCP_FINISH_LAST &&
+        (talk.side[1].finish == TCP_FINISH_LAST || talk.kind == TCP_TALK_ECHO))
+        talk.side[0].finish = TCP_FINISH_SHUTDOWN;
+    (void)tcp_apps_talk(s->world.apps, &talk);
+}
+
+static void draw_applications(struct swarm *s)
+{
+    unsigned talks = (unsigned)between(s, 1, TALKS_MAX);
+    for (unsigned host = 0; host < HOSTS; host++)
+        for (unsigned i = 0; i < LISTENERS; i++) {
+            struct tcp_listen_config listen = {.host = host, .port = (uint16_t)(PORT + i)};
+            listen.backlog = s->tight ? (unsigned)between(s, 1, 3) : TALKS_MAX;
+            if (chance(s, 20))
+                listen.pause = (weir_time)between(s, 1, 500) * WEIR_NS_PER_MS;
+            draw_beginning(s, listen.setting, &listen.setting_count);
+            tcp_apps_listen(s->world.apps, &listen);
+        }
+    for (unsigned i = 0; i < talks; i++)
+        draw_talk(s, i);
+    note(s, "talks", talks);
+}
+
+/* ---- a run ---- */
+
+bool swarm_run(uint64_t seed, struct capture_writer *capture, struct swarm_result *result)
+{
+    struct swarm s = {.budget = BUDGET_BYTES};
+    struct sim *sim = sim_create(&(struct sim_config){.seed = seed});
+    CHECK(NULL, sim != NULL);
+    memset(result, 0, sizeof *result);
+    s.text = text_begin(result->drawn, sizeof result->drawn);
+    s.rng = sim_rng(sim, "swarm");
+    tcp_world_begin(&s.world, sim);
+    bool ethernet = chance(&s, 15);
+    s.tight = chance(&s, 10);
+    if (ethernet)
+        text_str(&s.text, "Ethernet");
+    if (s.tight)
+        text_str(&s.text, s.text.len > 0 ? ", tight" : "tight");
+    draw_hosts(&s, ethernet);
+    draw_link(&s, ethernet, capture);
+    draw_applications(&s);
+    (void)tcp_world_finish(&s.world, EVENTS_MAX);
+
+    struct tcp_watch_stats wire = tcp_watch_stats(s.world.watch);
+    result->verdict = s.world.verdict;
+    result->verdict.sim = NULL;
+    result->ended = sim_now(sim);
+    result->trace_hash = sim_trace_hash(sim);
+    result->stats = sim_stats(sim);
+    result->bytes = tcp_apps_read(s.world.apps);
+    result->segments = wire.segments;
+    result->retransmitted = wire.retransmitted;
+    result->sacks = wire.sacks;
+    result->probes = wire.probes;
+    result->resets = wire.resets;
+    tcp_world_end(&s.world);
+    return !result->verdict.failed;
+}
+
+static void swarm_scenario(struct scenario_run *run)
+{
+    struct swarm_result r;
+    bool ok = swarm_run(run->seed, run->capture, &r);
+    const struct verdict *v = &r.verdict;
+    run->ended = r.ended;
+    run->trace_hash = r.trace_hash;
+    run->stats = r.stats;
+    scenario_section(run, "swarm");
+    scenario_note(run, "%s", r.drawn);
+    scenario_figure(run, "bytes read", (int64_t)r.bytes, "bytes");
+    scenario_figure(run, "segments", (int64_t)r.segments, "packets");
+    scenario_figure(run, "retransmitted", (int64_t)r.retransmitted, "packets");
+    scenario_figure(run, "with SACK", (int64_t)r.sacks, "packets");
+    scenario_figure(run, "probes", (int64_t)r.probes, "packets");
+    scenario_figure(run, "resets", (int64_t)r.resets, "packets");
+    scenario_figure(run, "virtual time", r.ended, "ns");
+    scenario_figure(run, "events", (int64_t)r.stats.events, "");
+    if (ok)
+        scenario_check(run, true, "every invariant holds, and nothing is left behind");
+    else
+        scenario_check(run, false, "%s at %lld.%09lld: %s", v->id,
+                       (long long)(v->time / WEIR_NS_PER_S), (long long)(v->time % WEIR_NS_PER_S),
+                       v->text);
+}
+
+const struct scenario scenario_swarm = {
+    .name = "swarm",
+    .summary = "TCP of every kind over a link drawn from the seed, all invariants watched",
+    .run = swarm_scenario,
+};

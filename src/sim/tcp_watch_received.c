@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ * What a host has received: what it may send from now on, and what it owes. */
+#include "sim/tcp_watch_impl.h"
+
+#define ACK_DELAY_MAX (500 * WEIR_NS_PER_MS) /* MUST-40 */
+
+static void owe(struct half *h, const char *why)
+{
+    h->ack_now = true;
+    h->why_now = why;
+}
+
+/* The peer's SYN, in a state that can use it, says where its stream begins. */
+static void take_syn(struct seen *s, enum weir_drop drop)
+{
+    struct half *h = s->half;
+    h->last = seen_offer(s);
+    bool acked = !seen_has(s, TCP_ACK) || place_of(s->header.ack, h->iss, 0) == 1;
+    /* In SYN-SENT; a listener takes it when it answers (sent_syn()). */
+    if (!h->has_iss || h->has_irs || h->dead || drop != WEIR_DROP_NONE || !acked)
+        return;
+    h->has_irs = true;
+    h->irs = s->header.seq;
+    h->peer = h->last;
+    spans_add(&h->got, 0, 1);
+    h->next = 1;
+    if (seen_has(s, TCP_ACK))
+        owe(h, "a SYN-ACK came");
+}
+
+/* What the segment says about the stream that goes the other way. */
+static void take_ack(struct seen *s)
+{
+    struct half *h = s->half;
+    if (!h->has_iss || !seen_has(s, TCP_ACK))
+        return;
+    place ack = place_of(s->header.ack, h->iss, h->sent);
+    if (ack < 0 || ack > h->sent)
+        return;
+    if (ack > h->una)
+        h->una = ack;
+    unsigned scale = seen_has(s, TCP_SYN) ? 0 : half_scale(h, &h->peer);
+    place edge = ack + ((place)s->header.window << scale);
+    if (edge > h->edge)
+        h->edge = edge;
+    h->window_zero = s->header.window == 0;
+}
+
+/* Duties of one who has accepted data (RFC 9293 3.8.6.3, RFC 5681 4.2). */
+static void owe_for(struct seen *s, place start, place end, bool fin)
+{
+    struct half *h = s->half;
+    bool island = h->got.count > 1;
+    place before = h->next;
+    spans_add(&h->got, start, end);
+    h->next = h->got.span[0].end;
+    if (start > before) {
+        h->last_above = start;
+        h->last_above_end = end;
+        owe(h, "data came above a hole");
+    } else if (end <= before) {
+        owe(h, "data came that was there");
+    } else if (island) {
+        owe(h, "data came below an island");
+    } else if (fin) {
+        owe(h, "a FIN came");
+    } else {
+        unsigned mss = h->own.mss != 0 ? h->own.mss : 536;
+        h->unacked += s->payload_len + s->options_len;
+        if (h->unacked >= 2U * mss)
+            owe(h, "two full segments came");
+        if (h->ack_due == WEIR_TIME_NEVER)
+            h->ack_due = s->now + ACK_DELAY_MAX;
+    }
+}
+
+static void take_data(struct seen *s, enum weir_drop drop)
+{
+    struct half *h = s->half;
+    bool fin = seen_has(s, TCP_FIN), syn = seen_has(s, TCP_SYN);
+    if (!h->has_irs || (s->payload_len == 0 && !fin))
+        return;
+    place start = place_of(s->header.seq, h->irs, h->next) + syn;
+    place end = start + (place)s->payload_len + fin;
+    if (start < 1)
+        return;
+    if (fin && drop == WEIR_DROP_NONE)
+        h->peer_fin = end - 1;
+    if (drop == WEIR_DROP_NONE && !s->host->config.slow && !syn) {
+        owe_for(s, start, end, fin);
+        return;
+    }
+    /* It may have been kept or not. */
+    spans_add(&h->got, start, end);
+    h->next = h->got.span[0].end;
+}
+
+void watch_segment_received(struct seen *s, enum weir_drop drop)
+{
+    struct half *h = s->half;
+    s->watch->stats.received++;
+    if (seen_has(s, TCP_RST)) {
+        bool ends = drop == WEIR_DROP_NONE && h->has_iss;
+        h->dead |= ends;
+        if (ends) {
+            h->ack_now = false;
+            h->ack_due = WEIR_TIME_NEVER;
+        }
+        return;
+    }
+    if (seen_has(s, TCP_SYN))
+        take_syn(s, drop);
+    if ((s->options.present & TCP_HAS_TIMESTAMPS) != 0 &&
+        (!h->has_ts_seen || (int32_t)(s->options.ts_val - h->ts_seen) > 0)) {
+        h->has_ts_seen = true;
+        h->ts_seen = s->options.ts_val;
+    }
+    take_ack(s);
+    take_data(s, drop);
+}

@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: MIT
+ * Passive opens: SYNs at a listener (RFC 9293 3.10.7.2), the compact records of SYN-RECEIVED,
+ * and the accept queue. A record becomes a connection only when its handshake is complete and
+ * there is a place to accept it, so that there is never one ESTABLISHED that nobody can get at
+ * (ATK-SYN-06). */
+#include "tcp/tcp.h"
+
+enum {
+    SYN_ACKS_MAX = 5,    /* by the timer, the first among them (ATK-SYN-08): 31 s in all */
+    SYN_RTO_S = 1,       /* doubled each time (RFC 6298 2.1, 5.5) */
+    SYN_ANSWERS_MAX = 10 /* to anything but the final ACK, in the life of a record */
+};
+
+/* ---- records ---- */
+
+static struct tcp_conn *listener_of(const struct tcp_room *tcp, const struct tcp_syn *syn)
+{
+    struct tcp_conn *listener = tcp_at(tcp, syn->listener);
+    CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
+    return listener;
+}
+
+static struct tcp_tuple syn_tuple(const struct tcp_syn *syn)
+{
+    return (struct tcp_tuple){.local = syn->local,
+                              .remote = syn->remote,
+                              .local_port = syn->local_port,
+                              .remote_port = syn->remote_port};
+}
+
+/* Past the data that came with the SYN and was kept. */
+static struct tcp_seq syn_rcv_nxt(const struct tcp_syn *syn)
+{
+    return seq_add(syn->irs, 1U + syn->data_len);
+}
+
+static struct tcp_syn *syn_at(const struct tcp_room *tcp, uint32_t index)
+{
+    return pool_at(&tcp->syns, index);
+}
+
+/* A SYN,ACK is to be sent; unless it waits for its neighbour, and then it will be. */
+static void syn_ready(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    if (syn->on_ready || syn->parked)
+        return;
+    struct tcp_list *list = &tcp->iface[syn->ifindex].syns;
+    uint32_t index = pool_index(&tcp->syns, syn);
+    syn->on_ready = true;
+    syn->ready_next = TCP_NONE;
+    syn->ready_prev = list->last;
+    if (list->last != TCP_NONE)
+        syn_at(tcp, list->last)->ready_next = index;
+    else
+        list->first = index;
+    list->last = index;
+}
+
+static void syn_unready(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    if (!syn->on_ready)
+        return;
+    struct tcp_list *list = &tcp->iface[syn->ifindex].syns;
+    if (syn->ready_prev != TCP_NONE)
+        syn_at(tcp, syn->ready_prev)->ready_next = syn->ready_next;
+    else
+        list->first = syn->ready_next;
+    if (syn->ready_next != TCP_NONE)
+        syn_at(tcp, syn->ready_next)->ready_prev = syn->ready_prev;
+    else
+        list->last = syn->ready_prev;
+    syn->on_ready = false;
+}
+
+/* The timer and the waiter have one place: empty it for the timer. */
+static void syn_timer_init(struct tcp_syn *syn)
+{
+    memset(&syn->waiter, 0, sizeof syn->waiter);
+    memset(&syn->timer, 0, sizeof syn->timer);
+    syn->timer.kind = NET_TIMER_TCP_SYN;
+    syn->parked = false;
+}
+
+/* Wait for the answer to the SYN,ACK; one sent on demand does not put its retransmission off. */
+static void syn_arm(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now)
+{
+    CHECK(tcp->handler, !syn->parked && syn->retransmits < SYN_ACKS_MAX);
+    if (!wheel_is_armed(&syn->timer.node))
+        wheel_arm(tcp->wheel, &syn->timer.node,
+                  now + (SYN_RTO_S * WEIR_NS_PER_S << syn->retransmits));
+}
+
+/* Forget the record. */
+static void syn_end(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    struct tcp_conn *listener = listener_of(tcp, syn);
+    uint32_t index = pool_index(&tcp->syns, syn);
+    CHECK(tcp->handler, listener->listening.handshakes > 0);
+    listener->listening.handshakes--;
+    tcp_table_remove(tcp, syn->hash, (struct tcp_found){TCP_KIND_SYN, index});
+    syn_unready(tcp, syn);
+    if (syn->parked)
+        neighbour_withdraw(&syn->waiter);
+    else
+        wheel_cancel(tcp->wheel, &syn->timer.node);
+    if (syn->data_block != BLOCKS_NONE)
+        blocks_give(tcp->blocks, syn->data_block);
+    pool_give(&tcp->syns, index);
+}
+
+static void syn_fail(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    tcp->count.attempt_fails++;
+    syn_end(tcp, syn);
+}
+
+/* ---- LISTEN (3.10.7.2) ---- */
+
+/* Keep the data of a SYN, so that it need not come again: while memory is not short, since
+ * everyone can send SYNs (ATK-SYN-11). */
+static void keep_data(struct tcp_room *tcp, struct tcp_syn *syn, const struct tcp_segment *s)
+{
+    uint64_t memory = (uint64_t)tcp->blocks->superblocks * BLOCKS_SUPERBLOCK_BYTES;
+    bool keep = tcp->config->tcp_syn_data != 0 && s->segments == 1 &&
+                s->len <= blocks_bytes(BLOCKS_4K) && s->len < syn->rcv_window &&
+                blocks_free_bytes(tcp->blocks) > memory / 2;
+    if (keep)
+        syn->data_block = blocks_take(tcp->blocks, BLOCKS_4K, BLOCKS_NORMAL);
+    if (syn->data_block == BLOCKS_NONE) {
+        tcp->count.syn_data_ignored++;
+        return;
+    }
+    uint8_t *to = blocks_ptr(tcp->blocks, syn->data_block);
+    size_t skip = s->skip, done = 0;
+    for (unsigned i = 0; i < s->rx->parts && done < s->len; i++) {
+        struct weir_ref part = s->rx->part[i];
+        size_t from = skip < part.len ? skip : part.len;
+        size_t n = part.len - from < s->len - done ? part.len - from : s->len - done;
+        memcpy(to + done, part.data + from, n);
+        skip -= from;
+        done += n;
+    }
+    CHECK(tcp->handler, done == s->len);
+    syn->data_len = (uint16_t)s->len;
+    tcp->count.syn_data_held++;
+}
+
+/* What the SYN offers and the listener's settings take. */
+static void take_options(struct tcp_syn *syn, const struct tcp_conn *listener,
+                         const struct tcp_segment *s)
+{
+    const struct tcp_options *o = s->options;
+    const struct tcp_settings *set = &listener->set;
+    syn->mss = addr_is_ip4(syn->remote) ? TCP_MSS_DEFAULT_IP4 : TCP_MSS_DEFAULT_IP6; /* MUST-15 */
+    if ((o->present & TCP_HAS_MSS) != 0 && o->mss != 0)
+        syn->mss = o->mss;
+    syn->timestamps = set->timestamps && (o->present & TCP_HAS_TIMESTAMPS) != 0;
+    syn->sack = set->sack && (o->present & TCP_HAS_SACK_PERMITTED) != 0;
+    syn->scaling = set->window_scale && (o->present & TCP_HAS_WINDOW_SCALE) != 0;
+    if (syn->timestamps)
+        syn->ts_recent = o->ts_val;
+    if (syn->scaling) {
+        syn->snd_scale = o->window_scale;
+        syn->rcv_scale = tcp_rcv_scale(set);
+    }
+}
+
+/* A new record for a SYN; there is a place for one. */
+static void syn_begin(struct tcp_room *tcp, struct tcp_conn *listener, const struct tcp_segment *s,
+                      struct tcp_seq iss)
+{
+    uint32_t index = pool_take(&tcp->syns);
+    CHECK(tcp->handler, index != POOL_NONE);
+    struct tcp_syn *syn = syn_at(tcp, index);
+    *syn = (struct tcp_syn){
+        .local = s->rx->destination,
+        .remote = s->rx->source,
+        .local_port = s->header->destination_port,
+        .remote_port = s->header->source_port,
+        .iss = iss,
+        .irs = s->header->seq,
+        .listener = tcp_index(listener),
+        .data_block = BLOCKS_NONE,
+        .window = s->header->window,
+        .rcv_window = tcp_rcv_window_first(tcp, &listener->set),
+        .ifindex = (uint8_t)s->rx->ifindex, /* of the SYN, until the SYN,ACK finds its way */
+    };
+    syn_timer_init(syn);
+    take_options(syn, listener, s);
+    if (s->len > 0)
+        keep_data(tcp, syn, s);
+    struct tcp_tuple tuple = syn_tuple(syn);
+    syn->hash = tcp_tuple_hash(tcp, &tuple);
+    tcp_table_add(tcp, syn->hash, (struct tcp_found){TCP_KIND_SYN, index});
+    listener->listening.handshakes++;
+    tcp->count.passive_opens++;
+    syn_ready(tcp, syn);
+}
+
+/* May another handshake begin? NONE, or why not. A full accept queue drops SYNs and does not
+ * refuse them: the peer tries again. */
+static enum weir_drop may_begin(struct tcp_room *tcp, const struct tcp_conn *listener)
+{
+    if (listener->listening.waiting >= listener->listening.backlog) {
+        tcp->count.syn_dropped_backlog++;
+        return WEIR_DROP_TCP_BACKLOG;
+    }
+    if (tcp->syns.in_use >= tcp->syns.capacity) {
+        tcp->count.syn_dropped_full++;
+        return WEIR_DROP_TCP_SYN_LIMIT;
+    }
+    return WEIR_DROP_NONE;
+}
+
+static struct tcp_seq draw_isn(const struct tcp_room *tcp, const struct tcp_segment *s)
+{
+    struct tcp_tuple tuple = {.local = s->rx->destination,
+                              .remote = s->rx->source,
+                              .local_port = s->header->destination_port,
+                              .remote_port = s->header->source_port};
+    return tcp_isn(tcp, &tuple, s->now);
+}
+
+enum weir_drop tcp_listen_segment(struct tcp_room *tcp, struct tcp_conn *listener,
+                                  struct tcp_segment *s)
+{
+    CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
+    if ((s->flags & TCP_RST) != 0) /* first */
+        return WEIR_DROP_TCP_LISTEN;
+    if ((s->flags & TCP_ACK) != 0) { /* second */
+        tcp_reset_stranger(tcp, s);
+        return WEIR_DROP_TCP_LISTEN;
+    }
+    /* Third. SYN with FIN is what no TCP sends and scanners do. Fourth: anything else. */
+    if ((s->flags & TCP_SYN) == 0 || (s->flags & TCP_FIN) != 0)
+        return WEIR_DROP_TCP_LISTEN;
+    enum weir_drop drop = may_begin(tcp, listener);
+    if (drop == WEIR_DROP_NONE)
+        syn_begin(tcp, listener, s, draw_isn(tcp, s));
+    return drop;
+}
+
+enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener,
+                                 struct tcp_segment *s, struct tcp_wait *w)
+{
+    CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
+    CHECK(tcp->handler, (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN);
+    enum weir_drop drop = may_begin(tcp, listener);
+    if (drop != WEIR_DROP_NONE)
+        return drop;
+    /* Who sends more than 250 KB/s outruns the clock of the ISN. */
+    struct tcp_seq iss = seq_max(draw_isn(tcp, s), seq_make(w->snd_nxt));
+    tcp_time_wait_end(tcp, w);
+    tcp->count.time_wait_reused++;
+    syn_begin(tcp, listener, s, iss);
+    return WEIR_DROP_NONE;
+}
+
+/* ---- SYN-RECEIVED (3.10.7.4) ---- */
+
+/* May something be sent to somebody who has not shown yet that he is where he says? */
+static bool may_answer(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    if (syn->answers >= SYN_ANSWERS_MAX) {
+        tcp->count.challenges_limited++;
+        return false;
+    }
+    syn->answers++;
+    return true;
+}
+
+/* A segment of the record's, beside its SYN,ACK. */
+static void syn_reply(struct tcp_room *tcp, const struct tcp_syn *syn, uint16_t flags,
+                      weir_time now)
+{
+    const struct tcp_conn *listener = listener_of(tcp, syn);
+    struct tcp_tuple tuple = syn_tuple(syn);
+    bool fixed = listener->fixed_ifindex || addr_is_link_scope(syn->remote);
+    tcp_reply(tcp, &(struct tcp_reply){
+                       .local = syn->local,
+                       .remote = syn->remote,
+                       .local_port = syn->local_port,
+                       .remote_port = syn->remote_port,
+                       .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE,
+                       .seq = seq_add(syn->iss, 1),
+                       .ack = syn_rcv_nxt(syn),
+                       .flags = flags,
+                       .window = (uint16_t)((syn->rcv_window - syn->data_len) >> syn->rcv_scale),
+                       .timestamps = syn->timestamps,
+                       .ts_val = tcp_stamp(tcp_stamp_offset(tcp, &tuple), now),
+                       .ts_ecr = syn->ts_recent,
+                       .ttl = listener->set.ttl,
+                       .traffic_class = listener->set.traffic_class & 0xfc,
+                   });
+}
+
+static void syn_challenge(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now)
+{
+    if (!syn->answered || !may_answer(tcp, syn))
+        return;
+    tcp->count.challenges_out++;
+    syn_reply(tcp, syn, TCP_ACK, now);
+}
+
+/* RFC 7323 5.3 R1; NONE: go on. */
+static enum weir_drop check_timestamps(struct tcp_room *tcp, struct tcp_syn *syn,
+                                       const struct tcp_segment *s)
+{
+    if (!syn->timestamps || (s->flags & TCP_RST) != 0)
+        return WEIR_DROP_NONE;
+    if ((s->options->present & TCP_HAS_TIMESTAMPS) == 0)
+        return WEIR_DROP_TCP_TIMESTAMP_MISSING;
+    if ((int32_t)(s->options->ts_val - syn->ts_recent) >= 0)
+        return WEIR_DROP_NONE;
+    syn_challenge(tcp, syn, s->now);
+    return WEIR_DROP_TCP_PAWS;
+}
+
+/* First, second and fourth: sequence number, RST, SYN. NONE: go on, if the record is still
+ * there. */
+static enum weir_drop check_segment(struct tcp_room *tcp, struct tcp_syn *syn,
+                                    const struct tcp_segment *s)
+{
+    struct tcp_seq rcv_nxt = syn_rcv_nxt(syn), seq = s->header->seq;
+    uint32_t len = tcp_segment_seq_len(s->flags, s->len), window = syn->rcv_window - syn->data_len;
+    if (!tcp_acceptable(seq, len, rcv_nxt, window)) {
+        if ((s->flags & TCP_RST) == 0)
+            syn_challenge(tcp, syn, s->now);
+        return WEIR_DROP_TCP_SEQUENCE;
+    }
+    if ((s->flags & TCP_RST) != 0 && !seq_eq(seq, rcv_nxt)) { /* RFC 5961 3.2 */
+        syn_challenge(tcp, syn, s->now);
+        return WEIR_DROP_TCP_RST;
+    }
+    if ((s->flags & TCP_RST) == 0 && (s->flags & TCP_SYN) != 0) {
+        /* 3.10.7.4 would go back to LISTEN, at the word of anybody who hits the window; RFC
+         * 5961 4.2, for the states that follow, has the peer asked. */
+        syn_challenge(tcp, syn, s->now);
+        return WEIR_DROP_TCP_SYN;
+    }
+    return WEIR_DROP_NONE;
+}
+
+/* ---- the end of the handshake ---- */
+
+/* The way of the connection; when there is none, output will find out. */
+static void set_path(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
+{
+    struct net_path path, wanted = {.source = c->local,
+                                    .destination = c->remote,
+                                    .ifindex = c->fixed_ifindex ? c->ifindex
+                                                                : ROUTE_ANY_INTERFACE};
+    if (net_path(tcp->net, &wanted, &path) != WEIR_OK) {
+        path.ifindex = c->ifindex;
+        path.mtu = tcp->net->iface[c->ifindex].config.mtu_bytes;
+        path.generation = tcp->net->addresses.generation + tcp->net->routes.generation - 1;
+    }
+    uint32_t mtu = pmtu_lookup(&tcp->net->pmtus, c->remote, path.mtu, now).mtu;
+    c->ifindex = (uint8_t)path.ifindex;
+    c->mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
+    c->path_generation = path.generation;
+}
+
+/* All that the record knows, and the final ACK says. */
+static void fill(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_syn *syn,
+                 const struct tcp_segment *s)
+{
+    const struct tcp_conn *listener = listener_of(tcp, syn);
+    struct tcp_tuple tuple = syn_tuple(syn);
+    uint64_t first = TCP_OFFSET_BASE + syn->irs.v + 1;
+    c->local = syn->local;
+    c->remote = syn->remote;
+    c->local_port = syn->local_port;
+    c->remote_port = syn->remote_port;
+    c->ifindex = syn->ifindex;
+    c->fixed_ifindex = listener->fixed_ifindex || addr_is_link_scope(syn->remote);
+    c->iss = syn->iss;
+    c->snd_una = c->snd_nxt = c->snd_max = tcp_iss(c) + 1;
+    c->mss_peer = syn->mss;
+    c->timestamps = syn->timestamps;
+    c->sack = syn->sack;
+    c->scaling = syn->scaling;
+    c->snd_scale = syn->snd_scale;
+    c->rcv_scale = syn->rcv_scale;
+    c->snd_wnd = tcp_window_bytes(c, s->header->window, false);
+    c->snd_wnd_max = c->snd_wnd > syn->window ? c->snd_wnd : syn->window;
+    c->snd_wl1 = s->header->seq;
+    c->snd_wl2 = s->header->ack;
+    c->irs = syn->irs;
+    c->rcv_nxt = first;
+    c->rcv_acked = syn_rcv_nxt(syn);
+    c->rcv_edge = first + syn->rcv_window;
+    c->ts_recent = syn->ts_recent;
+    c->ts_recent_s = tcp_s(s->now);
+    c->ts_offset = tcp_stamp_offset(tcp, &tuple);
+    c->syn_lost = syn->retransmits > 0;
+    c->opened_s = tcp_s(s->now);
+    c->heard_at = s->now;
+    set_path(tcp, c, s->now);
+    tcp_conn_rings(tcp, c, c->snd_una, first);
+}
+
+/* The data that came with the SYN, which was acknowledged and cannot be refused any more. */
+static bool give_data(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_syn *syn)
+{
+    if (syn->data_len == 0)
+        return true;
+    struct weir_ref data = {blocks_ptr(tcp->blocks, syn->data_block), syn->data_len};
+    if (ring_write(&c->receive, c->rcv_nxt, data, BLOCKS_URGENT) < data.len) {
+        ring_reset(&c->receive, c->rcv_nxt);
+        return false;
+    }
+    c->rcv_nxt += data.len;
+    c->rcv_mss = syn->data_len;
+    return true;
+}
+
+/* Put it at the end of the accept queue. */
+static void enqueue(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_conn *c)
+{
+    struct tcp_listening *l = &listener->listening;
+    CHECK(tcp->handler, l->waiting < l->backlog && c->listener == TCP_NONE);
+    c->listener = tcp_index(listener);
+    c->accept_next = TCP_NONE;
+    if (l->waiting > 0)
+        tcp_at(tcp, l->accept_last)->accept_next = tcp_index(c);
+    else
+        l->accept_first = tcp_index(c);
+    l->accept_last = tcp_index(c);
+    l->waiting++;
+}
+
+/* The handshake is complete: the record becomes a connection; NULL: not now, and the record
+ * stays. Its SYN,ACK goes again in time, and with it comes the final ACK. */
+static struct tcp_conn *establish(struct tcp_room *tcp, struct tcp_syn *syn,
+                                  const struct tcp_segment *s)
+{
+    struct tcp_conn *listener = listener_of(tcp, syn);
+    if (listener->listening.waiting >= listener->listening.backlog)
+        return NULL;
+    struct tcp_conn *c = tcp_conn_new(tcp, listener);
+    if (c == NULL)
+        return NULL;
+    fill(tcp, c, syn, s);
+    if (!give_data(tcp, c, syn)) {
+        c->released = c->closed_told = c->closed_read = true;
+        tcp_conn_free_if_done(tcp, c);
+        return NULL;
+    }
+    uint32_t rtt_us = 0, hash = syn->hash;
+    if (syn->retransmits == 0 && syn->answers == 0) { /* Karn */
+        rtt_us = (uint32_t)((uint64_t)s->now / WEIR_NS_PER_US) - syn->sent_us;
+        rtt_us += rtt_us == 0;
+    }
+    syn_end(tcp, syn);
+    tcp_table_add(tcp, hash, (struct tcp_found){TCP_KIND_CONN, tcp_index(c)});
+    enqueue(tcp, listener, c);
+    c->state = WEIR_TCP_ESTABLISHED;
+    tcp_established(tcp, c, s->now, rtt_us);
+    tcp_raise(tcp, listener, WEIR_EVENT_ACCEPTED, WEIR_OK);
+    return c;
+}
+
+enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct tcp_segment *s)
+{
+    enum weir_drop drop = check_timestamps(tcp, syn, s);
+    if (drop != WEIR_DROP_NONE)
+        return drop;
+    uint16_t control = s->flags & (TCP_SYN | TCP_ACK | TCP_RST);
+    if (control == TCP_SYN && seq_eq(s->header->seq, syn->irs)) { /* the same SYN again */
+        if (syn->timestamps)
+            syn->ts_recent = s->options->ts_val;
+        if (!syn->answered || may_answer(tcp, syn))
+            syn_ready(tcp, syn);
+        return WEIR_DROP_NONE;
+    }
+    drop = check_segment(tcp, syn, s);
+    if (drop != WEIR_DROP_NONE)
+        return drop;
+    if ((s->flags & TCP_RST) != 0) { /* back to LISTEN */
+        syn_fail(tcp, syn);
+        return WEIR_DROP_NONE;
+    }
+    if ((s->flags & TCP_ACK) == 0) /* fifth */
+        return WEIR_DROP_TCP_ACK;
+    if (!syn->answered || !seq_eq(s->header->ack, seq_add(syn->iss, 1))) {
+        tcp_reset_stranger(tcp, s);
+        return WEIR_DROP_TCP_ACK;
+    }
+    struct tcp_conn *c = establish(tcp, syn, s);
+    if (c == NULL) {
+        tcp->count.ack_dropped_backlog++;
+        return WEIR_DROP_TCP_BACKLOG;
+    }
+    s->seq = tcp_unwrap(s->header->seq, c->rcv_nxt);
+    s->ack = c->snd_una;
+    s->window = c->snd_wnd;
+    return tcp_segment_arrives(tcp, c, s);
+}
+
+/* ---- SYN,ACKs ---- */
+
+void tcp_syn_expire(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now)
+{
+    (void)now;
+    CHECK(tcp->handler, !syn->parked);
+    if (++syn->retransmits >= SYN_ACKS_MAX)
+        syn_fail(tcp, syn);
+    else
+        syn_ready(tcp, syn);
+}
+
+void tcp_syn_woken(struct tcp_room *tcp, struct tcp_syn *syn, enum neighbour_answer verdict,
+                   weir_time now)
+{
+    CHECK(tcp->handler, syn->parked);
+    syn_timer_init(syn);
+    if (verdict == NEIGHBOUR_READY)
+        syn_ready(tcp, syn);
+    else if (verdict == NEIGHBOUR_UNREACHABLE)
+        syn_fail(tcp, syn); /* there is nobody: the SYN was forged, or will come again */
+    else
+        syn_arm(tcp, syn, now);
+}
+
+/* Wait until its neighbour answers; the timer waits with it. */
+static void syn_park(struct tcp_room *tcp, struct tcp_syn *syn, const struct neighbour_key *key,
+                     weir_time now)
+{
+    wheel_cancel(tcp->wheel, &syn->timer.node);
+    memset(&syn->timer, 0, sizeof syn->timer);
+    memset(&syn->waiter, 0, sizeof syn->waiter);
+    syn->waiter.kind = NET_WAITER_TCP_SYN;
+    syn->parked = neighbour_wait(&tcp->net->neighbours, key, &syn->waiter,
+                                 NEIGHBOUR_WAITS_CONNECTION);
+    if (!syn->parked) {
+        syn_timer_init(syn);
+        syn_arm(tcp, syn, now);
+    }
+}
+
+/* Where the SYN,ACK goes. False: nowhere now; it was parked, moved to another interface's list, or
+ * left to its timer. */
+static bool find_way(struct tcp_room *tcp, struct tcp_syn *syn, unsigned ifindex,
+                     struct net_path *path, struct eth_addr *station, weir_time now)
+{
+    bool fixed = listener_of(tcp, syn)->fixed_ifindex || addr_is_link_scope(syn->remote);
+    struct net_path wanted = {.source = syn->local, /* MUST-45: what the SYN was sent to */
+                              .destination = syn->remote,
+                              .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE};
+    if (net_path(tcp->net, &wanted, path) != WEIR_OK) {
+        syn_arm(tcp, syn, now);
+        return false;
+    }
+    if (path->ifindex != ifindex) {
+        syn->ifindex = (uint8_t)path->ifindex;
+        syn_ready(tcp, syn);
+        return false;
+    }
+    if (tcp->net->iface[ifindex].config.link != WEIR_LINK_ETHERNET)
+        return true;
+    struct neighbour_key key = {.addr = path->next_hop, .ifindex = ifindex};
+    enum neighbour_answer answer = neighbour_resolve(&tcp->net->neighbours, &key, now, station);
+    if (answer == NEIGHBOUR_WAIT)
+        syn_park(tcp, syn, &key, now);
+    else if (answer == NEIGHBOUR_UNREACHABLE)
+        syn_fail(tcp, syn);
+    else if (answer != NEIGHBOUR_READY)
+        syn_arm(tcp, syn, now);
+    return answer == NEIGHBOUR_READY;
+}
+
+static size_t write_options(struct tcp_room *tcp, const struct tcp_syn *syn, uint32_t mtu,
+                            uint8_t options[TCP_OPTION_BYTES_MAX], weir_time now)
+{
+    struct tcp_tuple tuple = syn_tuple(syn);
+    struct tcp_options o;
+    o.present = TCP_HAS_MSS;
+    o.mss = tcp_announced_mss(&listener_of(tcp, syn)->set, mtu, addr_is_ip4(syn->remote));
+    if (syn->scaling) {
+        o.present |= TCP_HAS_WINDOW_SCALE;
+        o.window_scale = syn->rcv_scale;
+    }
+    if (syn->sack)
+        o.present |= TCP_HAS_SACK_PERMITTED;
+    if (syn->timestamps) {
+        o.present |= TCP_HAS_TIMESTAMPS;
+        o.ts_val = tcp_stamp(tcp_stamp_offset(tcp, &tuple), now);
+        o.ts_ecr = syn->ts_recent;
+    }
+    return tcp_options_emit(options, TCP_OPTION_BYTES_MAX, &o);
+}
+
+static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct net_path *path,
+                         struct eth_addr station, struct weir_tx *tx, weir_time now)
+{
+    const struct tcp_settings *set = &listener_of(tcp, syn)->set;
+    uint8_t options[TCP_OPTION_BYTES_MAX];
+    size_t n = write_options(tcp, syn, path->mtu, options, now);
+    tcp_emit_segment(tcp,
+                     &(struct tcp_emit){
+                         .local = &syn->local,
+                         .remote = &syn->remote,
+                         .local_port = syn->local_port,
+                         .remote_port = syn->remote_port,
+                         .ttl = set->ttl,
+                         .traffic_class = set->traffic_class & 0xfc,
+                         .seq = syn->iss,
+                         .ack = syn_rcv_nxt(syn),
+                         .flags = TCP_SYN | TCP_ACK,
+                         .window = (uint16_t)(syn->rcv_window - syn->data_len),
+                         .options = options,
+                         .options_len = (uint8_t)n,
+                         .ifindex = path->ifindex,
+                         .station = station,
+                     },
+                     tx);
+    if (syn->answered) {
+        tcp->count.segments_retransmitted++;
+    } else {
+        tcp->count.segments_out++;
+        syn->answered = true;
+        syn->sent_us = (uint32_t)((uint64_t)now / WEIR_NS_PER_US);
+    }
+    syn_arm(tcp, syn, now);
+}
+
+unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, unsigned max,
+                        weir_time now)
+{
+    struct tcp_list *list = &tcp->iface[ifindex].syns;
+    unsigned n = 0;
+    while (n < max && list->first != TCP_NONE) {
+        struct tcp_syn *syn = syn_at(tcp, list->first);
+        struct net_path path;
+        struct eth_addr station = {{0}};
+        CHECK(tcp->handler, syn->on_ready && syn->ifindex == ifindex && !syn->parked);
+        syn_unready(tcp, syn);
+        if (find_way(tcp, syn, ifindex, &path, &station, now))
+            send_syn_ack(tcp, syn, &path, station, &tx[n++], now);
+    }
+    return n;
+}
+
+/* ---- the end of a listener ---- */
+
+/* A connection that waited to be accepted: nobody knows of it, so nobody is told. */
+static void discard(struct tcp_room *tcp, struct tcp_conn *c)
+{
+    c->listener = c->accept_next = TCP_NONE;
+    c->released = c->closed_told = c->closed_read = true;
+    if (c->state != WEIR_TCP_CLOSED)
+        tcp_conn_abort(tcp, c, WEIR_E_ABORTED);
+    tcp_conn_free_if_done(tcp, c);
+}
+
+void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener)
+{
+    struct tcp_listening *l = &listener->listening;
+    CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
+    for (uint32_t i = 0; i < tcp->syns.fresh && l->handshakes > 0; i++) {
+        struct tcp_syn *syn = syn_at(tcp, i);
+        if (!pool_in_use(&tcp->syns, i) || syn->listener != tcp_index(listener))
+            continue;
+        if (syn->answered) /* the peer may think that it is connected */
+            syn_reply(tcp, syn, TCP_RST | TCP_ACK, tcp->now);
+        syn_fail(tcp, syn);
+    }
+    CHECK(tcp->handler, l->handshakes == 0);
+    while (l->waiting > 0) {
+        struct tcp_conn *c = tcp_at(tcp, l->accept_first);
+        CHECK(tcp->handler, c->listener == tcp_index(listener));
+        l->accept_first = c->accept_next;
+        if (--l->waiting == 0)
+            l->accept_first = l->accept_last = TCP_NONE;
+        discard(tcp, c);
+    }
+}

@@ -1,0 +1,592 @@
+/* SPDX-License-Identifier: MIT
+ * The TCP room: one struct tcp_room per stack.
+ *
+ *     tcp_input() -> table -> tcp_segment_arrives() (RFC 9293 3.10.7) -> ack, recovery, cc
+ *                                                                     -> reassembly, ACK duties
+ *     calls, timers, segments  set work and link the connection on the ready list of its interface
+ *     tcp_output() -> tcp_plan() what may go next -> emit -> commit
+ *
+ * Nothing is sent while a segment is taken in. Answers that no connection gives (RST, the ACKs of
+ * TIME-WAIT) go through tcp_reply() to the network's pool of stateless replies.
+ *
+ * One function decides what may be sent: tcp_plan(). Who changes anything that it looks at calls
+ * tcp_ready(), and does not ask what it will answer. */
+#ifndef WEIR_TCP_TCP_H
+#define WEIR_TCP_TCP_H
+
+#include "net/net.h"
+#include "tcp/conn.h"
+#include "weir/config.h"
+#include "weir/tcp.h"
+#include "wire/tcp_options.h"
+
+/* Index lists of connections or SYN records, linked by a field of theirs. */
+struct tcp_list {
+    uint32_t first, last; /* TCP_NONE */
+};
+
+/* What is to be sent on one interface. */
+struct tcp_iface {
+    struct tcp_list ready; /* connections, by ready_next */
+    struct tcp_list syns;  /* SYN records with a SYN,ACK to send, by ready_next */
+};
+
+/* The timer of the oldest TIME-WAIT. */
+struct tcp_wait_fifo {
+    struct net_timer timer;
+    uint32_t first, last; /* by next and prev of the records; TCP_NONE */
+};
+
+/* The fields are its own. It does not move. */
+struct tcp_room {
+    struct net *net;
+    struct blocks *blocks;
+    struct wheel *wheel;
+    struct event_queue *events;
+    const struct csum_ops *ops;
+    const struct weir_assert *handler;
+    const struct weir_config *config;
+    struct sip_key table_key, isn_key, port_key, stamp_key;
+    struct pool conns, syns, waits, flights, holes;
+    struct ranges_pool ranges;
+    struct map tuples;       /* of connections and records: see tcp_find() */
+    struct map ports;        /* the first of the list of each port that somebody asked for */
+    struct tcp_iface *iface; /* interfaces_max */
+    struct tcp_wait_fifo waiting;
+    struct tcp_list want_flight; /* connections without a flight that have something to send */
+    struct tcp_conn *last;       /* the connection looked up last, or NULL */
+    uint64_t ports_drawn;        /* random numbers taken by tcp_port_choose() */
+    weir_time now;               /* of the latest call that brought time */
+    struct weir_tcp_stats count;
+};
+
+struct tcp_room_config {
+    struct net *net;
+    struct blocks *blocks;
+    struct wheel *wheel;
+    struct event_queue *events;
+    const struct csum_ops *ops;
+    const struct weir_assert *handler;
+    struct sip_key key; /* secret */
+    const struct weir_config *config;
+};
+
+/* ======== room.c ======== */
+
+/* Memory for tcp_init(), of any alignment; 0 when the machine is too small. */
+size_t tcp_size(const struct weir_config *config);
+
+/* Set up an empty room. Owner: the caller owns `tcp` and `mem` (tcp_size() bytes); what the config
+ * points to outlives them. */
+void tcp_init(struct tcp_room *tcp, const struct tcp_room_config *config, void *mem);
+
+/* Does everything that the room promises itself hold? For tests. Linear in what there is. */
+bool tcp_invariants(const struct tcp_room *tcp);
+
+/* Is the handle one of this room's? */
+static inline bool tcp_owns(weir_handle handle)
+{
+    return (handle.index & UINT32_C(0x80000000)) == 0;
+}
+
+static inline uint32_t tcp_index(const struct tcp_conn *c)
+{
+    return c->source.handle.index;
+}
+
+static inline struct tcp_conn *tcp_at(const struct tcp_room *tcp, uint32_t index)
+{
+    return pool_at(&tcp->conns, index);
+}
+
+/* The flight of a connection, or NULL. */
+static inline struct tcp_flight *tcp_flight(const struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    return c->flight != TCP_NONE ? pool_at(&tcp->flights, c->flight) : NULL;
+}
+
+/* The holes of a connection, or NULL. */
+static inline struct tcp_holes *tcp_holes(const struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    return c->holes != TCP_NONE ? pool_at(&tcp->holes, c->holes) : NULL;
+}
+
+/* Milliseconds and seconds of the stack's clock, for the fields that keep low bits of them. */
+static inline uint32_t tcp_ms(weir_time now)
+{
+    return (uint32_t)((uint64_t)now / 1000000U);
+}
+
+static inline uint32_t tcp_s(weir_time now)
+{
+    return (uint32_t)((uint64_t)now / 1000000000U);
+}
+
+/* ======== input.c: a segment on its way in ======== */
+
+/* A segment, parsed and verified, as it arrives at a connection. Trimming moves seq, len and skip. */
+struct tcp_segment {
+    const struct net_rx *rx;
+    const struct tcp_header *header;
+    const struct tcp_options *options;
+    uint64_t seq;          /* of its first byte, or of SYN: unwrapped near rcv_nxt */
+    uint64_t ack;          /* with TCP_ACK: unwrapped near snd_una */
+    uint32_t len;          /* payload */
+    uint32_t skip;         /* where the payload begins in the bytes of rx */
+    uint32_t window;       /* in bytes */
+    uint16_t flags;        /* TCP_FIN ... TCP_CWR */
+    uint16_t segments;     /* how many were put together: at least 1 */
+    uint16_t segment_size; /* payload of each of them, the last apart */
+    weir_time now;
+};
+
+/* Its end: past payload, SYN and FIN. */
+static inline uint64_t tcp_segment_end(const struct tcp_segment *s)
+{
+    return s->seq + s->len + ((s->flags & TCP_SYN) != 0) + ((s->flags & TCP_FIN) != 0);
+}
+
+/* Take in a packet for TCP. Answers NONE or why it was dropped. The caller keeps the packet. Bound:
+ * one pass over the bytes and O(log n) in a connection's islands. */
+enum weir_drop tcp_input(struct tcp_room *tcp, const struct net_rx *rx, weir_time now);
+
+/* Take in an ICMP error about a segment (icmp.c): the quoted sequence number must be outstanding (RFC
+ * 5927 4). Soft errors become ADVICE; port and protocol unreachable end a connection in SYN-SENT. NONE
+ * or ICMP_QUOTE. */
+enum weir_drop tcp_error(struct tcp_room *tcp, const struct net_error *error, weir_time now);
+
+/* Copy bytes [skip, skip + len) of the segment's payload into a ring at an offset: how many went in
+ * (fewer: no memory). */
+uint32_t tcp_copy_in(struct tcp_room *tcp, const struct tcp_segment *s, uint32_t skip, uint32_t len,
+                     struct ring *ring, uint64_t offset, enum blocks_priority priority);
+
+/* ======== reply.c: segments that no connection sends ======== */
+
+/* A segment without payload, to be sent once. */
+struct tcp_reply {
+    struct weir_addr local, remote;
+    uint16_t local_port, remote_port;
+    uint32_t ifindex; /* or ROUTE_ANY_INTERFACE */
+    struct tcp_seq seq, ack;
+    uint16_t flags, window;
+    bool timestamps;
+    uint32_t ts_val, ts_ecr;
+    uint8_t ttl, traffic_class; /* ttl 0: 64 */
+};
+
+/* Queue it; when there is no room for replies it is lost, counted by the network. Bound: a route
+ * lookup. */
+void tcp_reply(struct tcp_room *tcp, const struct tcp_reply *reply);
+
+/* Answer a segment that belongs to nothing with RST as RFC 9293 3.10.7.1 forms it, unless it is a RST
+ * or the budget for resets is spent (counted). */
+void tcp_reset_stranger(struct tcp_room *tcp, const struct tcp_segment *s);
+
+/* Send RST for a connection: seq snd_nxt, ack rcv_nxt. Not limited: it ends what we have begun. */
+void tcp_reset_peer(struct tcp_room *tcp, const struct tcp_conn *c);
+
+/* ======== table.c: finding ======== */
+
+struct tcp_tuple {
+    struct weir_addr local, remote;
+    uint16_t local_port, remote_port;
+};
+
+enum tcp_kind { TCP_KIND_NONE, TCP_KIND_CONN, TCP_KIND_SYN, TCP_KIND_WAIT };
+
+struct tcp_found {
+    enum tcp_kind kind;
+    uint32_t index; /* in the pool of its kind */
+};
+
+/* What stands in the table under a tuple. Bound: constant; hashes 12 or 36 bytes, unless it is the
+ * connection found last. */
+struct tcp_found tcp_find(struct tcp_room *tcp, const struct tcp_tuple *tuple);
+
+/* The keyed hash of a tuple, under which it stands in the table. */
+uint32_t tcp_tuple_hash(const struct tcp_room *tcp, const struct tcp_tuple *tuple);
+struct tcp_tuple tcp_conn_tuple(const struct tcp_conn *c);
+
+/* A tuple as bytes, for keyed hashes: answers how many, 12 when both addresses are IPv4, else 36. */
+enum { TCP_TUPLE_BYTES_MAX = 36 };
+size_t tcp_tuple_bytes(const struct tcp_tuple *tuple, uint8_t bytes[TCP_TUPLE_BYTES_MAX]);
+
+/* Put something into the table and take it out; of a connection, `in_table` follows. The tuple is not
+ * in it; there is always room. */
+void tcp_table_add(struct tcp_room *tcp, uint32_t hash, struct tcp_found what);
+void tcp_table_remove(struct tcp_room *tcp, uint32_t hash, struct tcp_found what);
+
+/* The listener for a local address and port, the one for the address before the one for any; NULL.
+ * `ifindex` (0-based) counts for listeners bound to an interface. */
+struct tcp_conn *tcp_find_listener(const struct tcp_room *tcp, struct weir_addr local,
+                                   uint16_t port, unsigned ifindex);
+
+/* The list of a port: endpoints that asked for it. Is there any? */
+bool tcp_port_listed(const struct tcp_room *tcp, uint16_t port);
+void tcp_port_add(struct tcp_room *tcp, struct tcp_conn *c);
+void tcp_port_remove(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* May an endpoint have this local address and port, beside those that have it? Not when one has both
+ * and either does not say `reuse`, or when it listens and so does this one. */
+bool tcp_port_free(const struct tcp_room *tcp, const struct tcp_conn *c, bool listen);
+
+/* ======== isn.c: numbers that must not be guessed ======== */
+
+/* The initial sequence number: a 4 us clock and a keyed hash of the tuple (RFC 6528 3). */
+struct tcp_seq tcp_isn(const struct tcp_room *tcp, const struct tcp_tuple *tuple, weir_time now);
+
+/* The offset of the timestamps of a tuple: a keyed hash (RFC 7323 7.1), the same for each incarnation.
+ */
+uint32_t tcp_stamp_offset(const struct tcp_room *tcp, const struct tcp_tuple *tuple);
+
+/* The timestamp to send: milliseconds and the offset (RFC 7323 5.4). */
+static inline uint32_t tcp_stamp(uint32_t offset, weir_time now)
+{
+    return tcp_ms(now) + offset;
+}
+
+/* An ephemeral port for a tuple whose local_port is not set yet: at random (RFC 6056 3.3.2), skipping
+ * tuples that exist (one in TIME-WAIT that may be reused counts as free, if nothing better is near)
+ * and ports that somebody asked for. 0: none left. The double hash of 3.3.4 would number the ports to a
+ * destination one after the other, and wants a table of 2^16 counters not to tell hosts apart. */
+uint16_t tcp_port_choose(struct tcp_room *tcp, const struct tcp_tuple *tuple, weir_time now);
+
+/* ======== listen.c: passive opens ======== */
+
+/* Table 6 of RFC 9293, for records: does any of a segment's `len` lie in the window? */
+static inline bool tcp_acceptable(struct tcp_seq seq, uint32_t len, struct tcp_seq rcv_nxt,
+                                  uint32_t window)
+{
+    if (len == 0)
+        return seq_eq(seq, rcv_nxt) || seq_in(seq, rcv_nxt, window);
+    return window > 0 && seq_lt(seq, seq_add(rcv_nxt, window)) &&
+           seq_gt(seq_add(seq, len), rcv_nxt);
+}
+
+/* A segment for a listener (3.10.7.2); the tuple is in no table. */
+enum weir_drop tcp_listen_segment(struct tcp_room *tcp, struct tcp_conn *listener,
+                                  struct tcp_segment *s);
+
+/* A SYN that may take the place of a connection in TIME-WAIT (MAY-2): as above, with an ISN beyond
+ * what that one used. The record ends unless the SYN is dropped. */
+enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener,
+                                 struct tcp_segment *s, struct tcp_wait *w);
+
+/* A segment for a SYN-RECEIVED record (3.10.7.4 for that state). When it completes the handshake, the
+ * record becomes a connection, and the segment goes on there as in ESTABLISHED. */
+enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct tcp_segment *s);
+
+/* The timer of a record expired, or its neighbour answered. */
+void tcp_syn_expire(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now);
+void tcp_syn_woken(struct tcp_room *tcp, struct tcp_syn *syn, enum neighbour_answer verdict,
+                   weir_time now);
+
+/* Fill up to `max` packets with SYN,ACKs due on an interface. */
+unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, unsigned max,
+                        weir_time now);
+
+/* The listener closes: end its records, silently or with RST, and reset what waits to be accepted. */
+void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener);
+
+/* ======== timewait.c ======== */
+
+/* Leave the connection for a record: CLOSED is told, the endpoint keeps what was not read. Queues
+ * the ACK that is due as a reply. When there are no records left, the oldest ends early. */
+void tcp_time_wait_enter(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* A segment for a record. */
+enum weir_drop tcp_time_wait_segment(struct tcp_room *tcp, struct tcp_wait *w, struct tcp_segment *s);
+
+/* May an active open take its place now (RFC 6191, with our timestamps)? */
+bool tcp_time_wait_reusable(const struct tcp_room *tcp, const struct tcp_wait *w, weir_time now);
+
+/* End a record. */
+void tcp_time_wait_end(struct tcp_room *tcp, struct tcp_wait *w);
+
+/* The timer of the oldest expired. */
+void tcp_time_wait_expire(struct tcp_room *tcp, weir_time now);
+
+/* ======== close.c: the ends of a connection ======== */
+
+/* A new endpoint in CLOSED with the settings of `from` (NULL: the defaults), or NULL: none left. */
+struct tcp_conn *tcp_conn_new(struct tcp_room *tcp, const struct tcp_conn *from);
+
+/* Set both rings up, empty, with blocks that suit the buffers: when a connection begins. */
+void tcp_conn_rings(struct tcp_room *tcp, struct tcp_conn *c, uint64_t snd_head, uint64_t rcv_head);
+
+/* The size of a buffer changes, and if it is empty its blocks; false when it holds something, in blocks
+ * too small for so many bytes. */
+bool tcp_send_resize(struct tcp_conn *c, uint32_t bytes);
+bool tcp_receive_resize(struct tcp_conn *c, uint32_t bytes);
+
+/* The connection is over, for `reason` (WEIR_OK: in order): out of the table and all lists, timers off,
+ * send queue, flight, promise, pin given back; state CLOSED, CLOSED is told with the reason, and
+ * with a reason the unread data is thrown away and the reason is what the next call returns. Does not
+ * send. The endpoint stays until the application has released it and read CLOSED: never freed here. */
+void tcp_conn_end(struct tcp_room *tcp, struct tcp_conn *c, int reason);
+
+/* The same with RST to the peer. */
+void tcp_conn_abort(struct tcp_room *tcp, struct tcp_conn *c, int reason);
+
+
+/* All of tcp_conn_end() but state and CLOSED: what TIME-WAIT leaves behind, too. The receive ring
+ * stays. */
+void tcp_conn_detach(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* Give the endpoint back if nobody needs it any more. */
+void tcp_conn_free_if_done(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* FIN after all that is queued: states by RFC 9293 3.10.4. */
+void tcp_conn_shut_send(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* FIN of ours was acknowledged, or the peer's came: the changes of state of 3.10.7.4, steps 5 and 8. The
+ * latter takes rcv_nxt past the FIN, tells the application, and acknowledges. */
+void tcp_fin_acked(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+void tcp_fin_received(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* Raise an event, unless the application let go of it (CLOSED always). */
+void tcp_raise(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bits, int error);
+
+/* ======== segarrives.c, ack.c: RFC 9293 3.10.7.3 and 3.10.7.4 ======== */
+
+enum weir_drop tcp_segment_arrives(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s);
+
+/* The handshake is complete: congestion control, windows, timers, CONNECTED (or ACCEPTED by
+ * listen.c). snd_una is past the SYN. `rtt_us`: a sample, 0: none. */
+void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, uint32_t rtt_us);
+
+/* The part of step 5 that is the same in all states: an acceptable ACK, snd_una <= s->ack <= snd_max.
+ * Updates the window (WL1/WL2), takes what is acknowledged off queue and log, RTT, recovery,
+ * congestion control, timers, WRITABLE. */
+void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
+
+/* May a challenge ACK be sent now (RFC 5961 7)? Counts it. At most 10 in a burst and one more in 500
+ * ms, each connection for itself. */
+bool tcp_challenge_allowed(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* ======== recovery.c: what was lost (RFC 5681, 6582, 3042) ======== */
+
+/* An ACK of nothing new that is a duplicate by RFC 5681 2. */
+void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* `acked` bytes were newly acknowledged (snd_una has moved, the log is trimmed after this call). Drives
+ * the congestion control, too. */
+void tcp_recovery_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked, weir_time now);
+
+/* The retransmission timer expired with data outstanding: go back to snd_una. */
+void tcp_recovery_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* How many bytes may be outstanding now by congestion control: cwnd, and limited transmit. */
+uint64_t tcp_recovery_window(const struct tcp_room *tcp, const struct tcp_conn *c);
+
+/* Which recovery state. OPEN without a flight. */
+enum weir_tcp_recovery tcp_recovery_state(const struct tcp_room *tcp, const struct tcp_conn *c);
+
+/* ======== txlog.c: what was sent when ======== */
+
+/* Take and give a flight. Taking fails when there are none: the connection is put into want_flight, and
+ * tcp_ready() is called when one is given back. Giving empties its log. */
+bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c);
+void tcp_flight_give(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* Is there room to log one more run? (Takes memory if it must; counted when there is none.) */
+bool txlog_prepare(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* [start, end) was sent for the first time: start is the end of the log. Extends the last run when it
+ * was sent at the same time, ended on a full segment and has room. After txlog_prepare(). Bound: constant.
+ */
+void txlog_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_run *run);
+
+/* The segment that holds `seq`, as it was sent: [*start, *end). seq is in the log. O(log n) in the
+ * runs. */
+void txlog_segment(const struct tcp_room *tcp, const struct tcp_conn *c, uint64_t seq,
+                   uint64_t *start, uint64_t *end);
+
+/* Everything in [start, end), part of the log, was sent again. */
+void txlog_resent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end);
+
+/* Forget what is below `una`. Answers when the newest of the segments that end at or below it was
+ * sent, if it was sent once only (Karn), else WEIR_TIME_NEVER. Amortised constant. */
+weir_time txlog_acked(struct tcp_room *tcp, struct tcp_conn *c, uint64_t una);
+
+/* ======== rto.c: RFC 6298, and all timers of a connection ======== */
+
+/* A sample of the round trip. 0 counts as 1 us. */
+void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us);
+
+/* The timeout now, backoff included: nanoseconds, between RTO_MIN_MS and TCP_RTO_MAX. */
+weir_time tcp_rto(const struct tcp_conn *c);
+
+/* Arm, re-arm or stop the repair timer after anything that changes what is outstanding or may be sent:
+ * RETRANSMIT while snd_una < snd_max; PERSIST while nothing is outstanding, something is queued and the
+ * window lets none or too little go; CORK; else none. `restart`: progress was made, begin anew. */
+void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now);
+
+/* Keepalive or FIN-WAIT-2: set idle_at by settings, state and heard_at. */
+void tcp_idle_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* Arm the connection's timer for the earliest deadline; lazy when it is armed for an earlier one. */
+void tcp_timer_update(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* The timer expired: do what is due of retransmission, persist, cork, delayed ACK, keepalive,
+ * FIN-WAIT-2, R1, R2 and the user timeout. */
+void tcp_conn_expire(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* ======== reasm.c, rcvbuf.c, delack.c: the receiver ======== */
+
+/* Step 7: the segment's payload, already trimmed to the window [rcv_nxt, rcv_edge). In sequence: into the
+ * ring, joined with what was held, rcv_nxt moved, READABLE. Above a hole: kept where it belongs if
+ * limits allow; bytes that are there already are never written again (ATK-BLD-14). Duplicates are
+ * noted for DSACK. Programs the ACKs: tcp_delack_...(). FIN above a hole is kept (holes->fin). Answers
+ * NONE or TCP_MEMORY. Sets *fin when rcv_nxt has reached the peer's FIN, by this segment or an earlier
+ * one: the caller processes it. */
+enum weir_drop tcp_reasm_segment(struct tcp_room *tcp, struct tcp_conn *c,
+                                 const struct tcp_segment *s, bool *fin);
+
+/* Data wholly below rcv_nxt came again: note it for DSACK. */
+void tcp_reasm_duplicate(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end);
+
+/* The SACK blocks to send now, newest first, a DSACK before all (RFC 2018 4, RFC 2883 4); at most `max`.
+ * */
+unsigned tcp_sack_blocks(const struct tcp_room *tcp, const struct tcp_conn *c,
+                         struct tcp_sack_block *blocks, unsigned max);
+
+/* Give back the holes when nothing is in them. */
+void tcp_holes_give_if_done(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* The right edge to advertise now, at or right of rcv_edge: by free space, by the promise that packet
+ * memory allows (reserved here), and without silly windows (RFC 9293 3.8.6.2.2). */
+uint64_t tcp_rcv_edge(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* The first window, of SYN or SYN,ACK (never scaled), and the scale that suits the buffer. */
+uint16_t tcp_rcv_window_first(const struct tcp_room *tcp, const struct tcp_settings *set);
+uint8_t tcp_rcv_scale(const struct tcp_settings *set);
+
+/* An acknowledgment of rcv_nxt with right edge `edge` was sent: all duties but dup_acks_due are met, and
+ * a DSACK, if it was in it, is told. */
+void tcp_ack_sent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t edge, bool told_sack);
+
+/* The application read up to the ring's head: an update of the window may be due (MUST-39). */
+void tcp_rcv_read(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* All of the promise is given back. */
+void tcp_rcv_unpromise(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* `bytes` came in sequence in `segments` segments: acknowledge every second full-sized one, or later by
+ * the timer (RFC 9293 3.8.6.3; RFC 2525 2.13), or at once. */
+void tcp_delack_data(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes, unsigned segments,
+                     weir_time now);
+
+/* Acknowledge now; with `each`, by a segment of its own (a duplicate ACK). */
+void tcp_ack_now(struct tcp_room *tcp, struct tcp_conn *c, bool each);
+
+/* Step 6: the urgent pointer of a segment with URG (RFC 6093). */
+void tcp_urgent_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
+
+/* rcv_nxt or rcv_up has moved: with URGENT_INLINE off, copy the urgent octet out when it is there. */
+void tcp_urgent_octet(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* ======== plan.c, output.c, emit.c: the sender ======== */
+
+enum tcp_send {
+    TCP_SEND_NOTHING, /* until `at` */
+    TCP_SEND_SYN,
+    TCP_SEND_DATA,     /* [seq, seq + len), FIN behind it when `fin`: new, or again when `again` */
+    TCP_SEND_PROBE,    /* one octet beyond the window, or what the window takes */
+    TCP_SEND_KEEPALIVE,
+    TCP_SEND_ACK
+};
+
+struct tcp_plan {
+    uint8_t what; /* enum tcp_send */
+    uint8_t sack; /* SACK blocks to go with it, at most */
+    bool again;   /* a retransmission */
+    bool fin;
+    bool cwnd_limited; /* cwnd is what keeps the rest back */
+    uint16_t mss; /* payload of a full segment now */
+    uint64_t seq;
+    uint32_t len; /* a run: of payload, without FIN */
+};
+
+/* What this connection may send next. Pure. Bound: O(log n) in its runs for a retransmission, else
+ * constant. */
+struct tcp_plan tcp_plan(const struct tcp_room *tcp, const struct tcp_conn *c, weir_time now);
+
+/* Payload of a full segment: the peer's MSS, the path, the settings, less the options that go with each
+ * segment (RFC 9293 3.7.1), but for SACK blocks. */
+uint16_t tcp_send_mss(const struct tcp_conn *c);
+
+/* The MSS to announce on an interface of this MTU (MUST-14, MUST-67). */
+uint16_t tcp_announced_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4);
+
+/* Something changed that may let it send: link it on the ready list. Constant. A connection that ends
+ * stays on the list until output passes it over. */
+void tcp_ready(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* Begin a call that brings time. */
+void tcp_begin(struct tcp_room *tcp, weir_time now);
+
+/* Fill up to `max` packets with what is to be sent on an interface: SYN,ACKs first, then one run for each
+ * ready connection in turn. Bound: linear in max and in the connections that had nothing to send. */
+unsigned tcp_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, unsigned max,
+                    weir_time now);
+bool tcp_has_output(const struct tcp_room *tcp, unsigned ifindex);
+
+/* A waiter of kind NET_WAITER_TCP or NET_WAITER_TCP_SYN was woken. */
+void tcp_woken(struct tcp_room *tcp, struct neighbour_waiter *waiter, enum neighbour_answer verdict,
+               weir_time now);
+
+/* A timer was popped; false when its kind is not of this room. */
+bool tcp_expire(struct tcp_room *tcp, struct net_timer *timer, weir_time now);
+
+/* Headers of one segment, of a connection or of a SYN record (emit.c). */
+struct tcp_emit {
+    const struct weir_addr *local, *remote;
+    uint16_t local_port, remote_port;
+    uint8_t ttl, traffic_class;
+    struct tcp_seq seq, ack;
+    uint16_t flags, window, urgent;
+    bool may_fragment; /* IPv4: DF clear */
+    uint16_t mss; /* when the device is to cut it: payload of each segment; else 0 */
+    const uint8_t *options; /* as they stand on the wire */
+    uint8_t options_len;
+    unsigned ifindex;
+    struct eth_addr station; /* on Ethernet */
+    struct weir_ref payload[2];
+};
+
+/* Write the headers, refer to the payload, and see to the checksums. */
+void tcp_emit_segment(const struct tcp_room *tcp, const struct tcp_emit *e, struct weir_tx *tx);
+
+/* ======== api.c, info.c: for the application, see weir/tcp.h ======== */
+
+struct tcp_conn *tcp_get(const struct tcp_room *tcp, weir_handle handle);
+int tcp_open(struct tcp_room *tcp, const struct weir_tcp_config *config, weir_handle *handle);
+int tcp_set(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_setting setting, uint32_t value);
+int tcp_get_setting(const struct tcp_conn *c, enum weir_tcp_setting setting, uint32_t *value);
+void tcp_settings_default(struct tcp_settings *set);
+int tcp_connect(struct tcp_room *tcp, struct tcp_conn *c, const struct weir_addr *remote,
+                uint16_t port);
+int tcp_listen(struct tcp_room *tcp, struct tcp_conn *c, unsigned backlog);
+int tcp_accept(struct tcp_room *tcp, struct tcp_conn *listener, uint64_t user,
+               weir_handle *connection);
+int tcp_send(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data, unsigned flags);
+int tcp_receive(struct tcp_room *tcp, struct tcp_conn *c, void *data, size_t size, unsigned flags);
+int tcp_at_mark(const struct tcp_conn *c);
+int tcp_shutdown(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_how how);
+void tcp_close(struct tcp_room *tcp, struct tcp_conn *c, bool abort);
+uint32_t tcp_level(const struct tcp_conn *c);
+int tcp_take_error(struct tcp_conn *c);
+void tcp_closed_read(struct tcp_room *tcp, weir_handle handle);
+
+/* Data that can be read now. Between it and the ring's head may stand an urgent octet that was kept out
+ * of the stream: then *start is past it. */
+uint64_t tcp_unread(const struct tcp_conn *c, uint64_t *start);
+
+/* Data was acknowledged: WRITABLE when a third of the buffer is free and it was wanted. */
+void tcp_writable_update(struct tcp_room *tcp, struct tcp_conn *c);
+
+void tcp_info(const struct tcp_room *tcp, const struct tcp_conn *c, struct weir_tcp_info *info);
+bool tcp_next(const struct tcp_room *tcp, uint64_t *cursor, struct weir_tcp_info *info);
+
+#endif

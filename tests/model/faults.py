@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Would the segment matrix see a fault? Each entry of faults.txt is one edit of one source file: build the
+matrix with it, run a part of the cells, and see it fail.
+
+    tests/model/faults.py BUILDDIR [NAME...]
+
+BUILDDIR is a meson build directory in which test_model_matrix has been built. Nothing in it is changed."""
+import concurrent.futures
+import json
+import os
+import pathlib
+import shlex
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+MATRIX = 'tests/model/test_model_matrix'
+SECONDS_MAX = 120
+
+
+def read_faults():
+    """Blocks of 'name:', 'file:', 'old:', 'new:' and 'run:' (arguments of the matrix)."""
+    faults = []
+    for number, line in enumerate((HERE / 'faults.txt').read_text().splitlines(), 1):
+        key, separator, value = line.partition(':')
+        if not line.strip() or line.startswith('#'):
+            continue
+        if not separator or key not in ('name', 'file', 'old', 'new', 'run'):
+            sys.exit(f'faults.txt:{number}: what is this?')
+        if key == 'name':
+            faults.append({})
+        # One space after the colon; "old" and "new" may go on over several lines.
+        value = value[1:]
+        faults[-1][key] = faults[-1][key] + '\n' + value if key in faults[-1] else value
+    return faults
+
+
+class Build:
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory).resolve()
+        database = json.loads((self.directory / 'compile_commands.json').read_text())
+        self.compile = {}
+        for entry in database:
+            source = (self.directory / entry['file']).resolve()
+            self.compile.setdefault(str(source), shlex.split(entry['command']))
+        commands = subprocess.run(['ninja', '-C', str(self.directory), '-t', 'commands', MATRIX],
+                                  check=True, capture_output=True, text=True).stdout.splitlines()
+        self.link = shlex.split(commands[-1])
+
+    def run(self, command):
+        done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip())
+
+    def make(self, scratch, source, text):
+        """The matrix with `text` in the place of a source file: it is linked before the archive has it."""
+        edited, made = scratch / source.name, scratch / (source.name + '.o')
+        edited.write_text(text)
+        command = []
+        skip = False
+        for word in self.compile[str(source)]:
+            if skip or word in ('-MD',):
+                skip = False
+                continue
+            if word in ('-MQ', '-MF', '-o', '-c'):
+                skip = True
+                continue
+            command.append(word)
+        self.run(command + ['-o', str(made), '-c', str(edited)])
+        program = scratch / 'matrix'
+        link = list(self.link)
+        at = link.index('-o')
+        link[at + 1] = str(program)
+        link.insert(at + 2, str(made))
+        self.run(link)
+        return program
+
+
+def judge(build, fault):
+    """'caught', or why not."""
+    source = ROOT / fault['file']
+    text = source.read_text()
+    if text.count(fault['old']) != 1:
+        return f"its text stands {text.count(fault['old'])} times in {fault['file']}"
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            program = build.make(pathlib.Path(scratch), source, text.replace(fault['old'], fault['new']))
+        except RuntimeError as error:
+            return f'it does not build: {error}'
+        try:
+            done = subprocess.run([str(program), '--shown', '1'] + shlex.split(fault['run']),
+                                  capture_output=True, text=True, timeout=SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            return 'caught' # it hangs: so would a test
+    return 'missed' if done.returncode == 0 else 'caught'
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    build = Build(sys.argv[1])
+    faults = [f for f in read_faults() if len(sys.argv) == 2 or f['name'] in sys.argv[2:]]
+    failed = 0
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        verdicts = pool.map(lambda fault: judge(build, fault), faults)
+        for number, (fault, verdict) in enumerate(zip(faults, verdicts), 1):
+            good = verdict == 'caught'
+            failed += not good
+            print(f"{'' if good else 'not '}ok {number} - {fault['name']}: {verdict}", flush=True)
+    print(f'1..{len(faults)}')
+    return 1 if failed or not faults else 0
+
+
+sys.exit(main())

@@ -1,0 +1,501 @@
+/* SPDX-License-Identifier: MIT
+ * The exhaustive segment matrix: every state, every flag byte, nine classes of sequence numbers,
+ * six of acknowledgments, three of lengths, both families. Each cell is a fresh connection in that
+ * state and one segment; what weir then is and answers is compared with the reference model.
+ *
+ *     matrix [--family 4|6] [--setup NAME] [--stride N] [--shown N] [--brief]
+ *     matrix --cell SETUP/FAMILY/FLAGS/SEQ/ACK/LEN      one cell, explained
+ *
+ * The answer is TAP: one test for each setup and family. With --stride N each cell of N is run, all
+ * flag bytes among them. */
+#include "rig.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define X(name)                                                                                    \
+    _Static_assert((int)MODEL_##name == (int)WEIR_TCP_##name, "the numbers of RFC 4022");
+X(CLOSED)
+X(LISTEN)
+X(SYN_SENT)
+X(SYN_RECEIVED)
+X(ESTABLISHED)
+X(FIN_WAIT_1)
+X(FIN_WAIT_2)
+X(CLOSE_WAIT)
+X(LAST_ACK)
+X(CLOSING)
+X(TIME_WAIT)
+#undef X
+
+enum { FLAG_BYTES = 256, SEQ_CLASSES = 9, ACK_CLASSES = 6, LEN_CLASSES = 3 };
+
+static const char *const seq_texts[SEQ_CLASSES] = {
+    "far left of the window",
+    "one short of RCV.NXT",
+    "ending at RCV.NXT",
+    "across RCV.NXT",
+    "RCV.NXT",
+    "inside the window",
+    "last octet of the window",
+    "ending at the right edge",
+    "right of the window",
+};
+
+static const char *const ack_texts[ACK_CLASSES] = {
+    "below SND.UNA-MAX.SND.WND", "SND.UNA-1", "SND.UNA", "SND.NXT-1", "SND.NXT", "SND.NXT+1",
+};
+
+struct cell {
+    enum rig_setup setup;
+    unsigned family, flags, seq, ack, len;
+};
+
+struct options {
+    unsigned family; /* 0: both */
+    int setup;       /* -1: all */
+    unsigned stride, shown;
+    bool brief, single;
+    struct cell cell;
+};
+
+/* What is found in one setup and family. */
+struct tally {
+    uint64_t cells, wrong;
+};
+
+/* ---- the segment of a cell ---- */
+
+static struct tcp_seq seq_of(const struct model_conn *c, unsigned class, uint32_t seg_len)
+{
+    struct tcp_seq edge = seq_add(c->rcv_nxt, c->rcv_wnd);
+    switch (class) {
+    case 0:
+        return seq_sub(c->rcv_nxt, 1000000);
+    case 1:
+        return seq_sub(c->rcv_nxt, seg_len + 1);
+    case 2:
+        return seq_sub(c->rcv_nxt, seg_len > 0 ? seg_len : 2);
+    case 3:
+        return seq_sub(c->rcv_nxt, seg_len > 2 ? seg_len / 2 : 1);
+    case 4:
+        return c->rcv_nxt;
+    case 5:
+        return seq_add(c->rcv_nxt, 1000);
+    case 6:
+        return seq_sub(edge, 1);
+    case 7:
+        return seq_sub(edge, seg_len);
+    default:
+        return seq_add(edge, 1);
+    }
+}
+
+static struct tcp_seq ack_of(const struct model_conn *c, unsigned class)
+{
+    switch (class) {
+    case 0:
+        return seq_sub(c->snd_una, c->snd_wnd_max + 1);
+    case 1:
+        return seq_sub(c->snd_una, 1);
+    case 2:
+        return c->snd_una;
+    case 3:
+        return seq_sub(c->snd_nxt, 1);
+    case 4:
+        return c->snd_nxt;
+    default:
+        return seq_add(c->snd_nxt, 1);
+    }
+}
+
+static struct model_segment segment_of(const struct rig *r, const struct cell *cell)
+{
+    uint32_t syn_options = (cell->flags & TCP_SYN) != 0 ? 4 : 0;
+    const uint32_t lens[LEN_CLASSES] = {0, 1, rig_mss(r) - syn_options};
+    struct model_segment s = {.flags = cell->flags,
+                              .len = lens[cell->len],
+                              .ack = ack_of(&r->conn, cell->ack),
+                              .window = RIG_WINDOW + 1,
+                              .urgent = 1,
+                              .timestamps = r->timestamps && r->setup != RIG_ESTABLISHED_NO_TS,
+                              .timestamps_old = r->setup == RIG_ESTABLISHED_OLD_TS};
+    s.seq = seq_of(&r->conn, cell->seq, model_seg_len(&s));
+    return s;
+}
+
+/* ---- the comparison ---- */
+
+static enum model_reply_kind kind_of(const struct rig_out *out)
+{
+    switch (out->header.flags & (TCP_SYN | TCP_RST | TCP_ACK | TCP_FIN)) {
+    case TCP_ACK:
+        return MODEL_ACK;
+    case TCP_SYN | TCP_ACK:
+        return MODEL_SYN_ACK;
+    case TCP_RST:
+        return MODEL_RST;
+    case TCP_RST | TCP_ACK:
+        return MODEL_RST_ACK;
+    default:
+        return MODEL_SILENT;
+    }
+}
+
+/* What of the answer differs; NULL: nothing. `ack` is that of the answer when it may vary. */
+static const char *compare_reply(const struct rig *r, const struct model_result *m)
+{
+    const struct model_reply *want = &m->reply;
+    if (r->out_count == 0)
+        return want->kind > MODEL_ACK_OPTIONAL ? "no answer" : NULL;
+    if (r->out_count > 1)
+        return "more than one answer";
+    const struct rig_out *out = &r->out[0];
+    enum model_reply_kind kind = want->kind == MODEL_ACK_OPTIONAL ? MODEL_ACK : want->kind;
+    if ((m->events & MODEL_ABORTED) != 0 && kind_of(out) == MODEL_RST_ACK)
+        kind = MODEL_RST_ACK; /* an abort may say what was received */
+    if (kind == MODEL_SILENT || out->len > 0 || kind_of(out) != kind)
+        return "another answer";
+    if (!want->seq_drawn && !seq_eq(out->header.seq, want->seq))
+        return "sequence number of the answer";
+    if (kind == MODEL_RST)
+        return NULL;
+    bool abort = (m->events & MODEL_ABORTED) != 0;
+    uint32_t beyond = (uint32_t)seq_diff(out->header.ack, abort ? m->conn.rcv_nxt : want->ack);
+    if (beyond != 0 && (kind != MODEL_SYN_ACK || beyond > m->queued_max))
+        return "acknowledgment number of the answer";
+    struct tcp_seq edge = seq_add(m->conn.rcv_nxt, m->conn.rcv_wnd);
+    if (kind == MODEL_ACK && seq_lt(seq_add(out->header.ack, out->header.window), edge))
+        return "the right edge moved left";
+    return NULL;
+}
+
+static bool is_record(const struct rig_view *view)
+{
+    return view->info.handle.index == 0 && view->info.handle.generation == 0;
+}
+
+static const char *compare_state(const struct rig *r, const struct rig_view *view,
+                                 const struct model_result *m)
+{
+    const struct model_conn *c = &m->conn;
+    bool gone = c->state == MODEL_CLOSED || c->state == MODEL_LISTEN;
+    if (gone || !view->present)
+        return gone != view->present ? NULL : "state";
+    const struct weir_tcp_info *info = &view->info;
+    if (info->state != c->state)
+        return "state";
+    if (c->state == MODEL_SYN_SENT)
+        return NULL;
+    if (info->rcv_nxt - c->rcv_nxt.v > m->queued_max)
+        return "RCV.NXT";
+    bool drawn = m->reply.seq_drawn;
+    if (!drawn && info->snd_nxt != c->snd_nxt.v)
+        return "SND.NXT";
+    if (drawn && (info->snd_nxt != info->iss + 1 || info->iss != r->out[0].header.seq.v))
+        return "ISS";
+    if (is_record(view))
+        return NULL;
+    if (info->snd_una != c->snd_una.v)
+        return "SND.UNA";
+    if (info->snd_wnd_bytes != c->snd_wnd && c->state != MODEL_SYN_RECEIVED)
+        return "SND.WND";
+    return NULL;
+}
+
+static const char *compare_events(const struct rig *r, const struct rig_view *view,
+                                  const struct model_result *m)
+{
+    bool held = r->conn.held && (r->handle.index != 0 || r->handle.generation != 0);
+    bool closed = (r->event_bits & WEIR_EVENT_CLOSED) != 0;
+    bool connected = held ? (r->event_bits & WEIR_EVENT_CONNECTED) != 0 : r->accepted;
+    if (connected != ((m->events & MODEL_CONNECTED) != 0))
+        return "connected";
+    if (!held)
+        return NULL;
+    bool refused = closed && r->event_error == WEIR_E_REFUSED;
+    bool reset = closed && r->event_error == WEIR_E_RESET;
+    if (refused != ((m->events & MODEL_REFUSED) != 0))
+        return "\"connection refused\"";
+    if ((m->events & MODEL_GONE) == 0 && reset != ((m->events & MODEL_RESET) != 0))
+        return "\"connection reset\"";
+    if (closed != (m->conn.state == MODEL_CLOSED) && m->conn.state != MODEL_TIME_WAIT)
+        return "\"closed\"";
+    if (((r->event_bits & WEIR_EVENT_PEER_CLOSED) != 0) !=
+        ((m->events & MODEL_PEER_CLOSED) != 0))
+        return "\"connection closing\"";
+    bool urgent = (r->event_bits & WEIR_EVENT_URGENT) != 0;
+    if (urgent != ((m->events & MODEL_URGENT) != 0) &&
+        !(urgent && (m->events & MODEL_URGENT_OPTIONAL) != 0))
+        return "urgent";
+    if (r->conn.state == MODEL_TIME_WAIT && view->present &&
+        view->info.state == WEIR_TCP_TIME_WAIT &&
+        (view->info.timer_in >= RIG_TIME_WAIT_MS * WEIR_NS_PER_MS) !=
+            ((m->events & MODEL_RESTARTED) != 0))
+        return "the 2 MSL time-out";
+    return NULL;
+}
+
+static const char *compare_text(struct rig *r, const struct rig_view *view,
+                                const struct model_result *m)
+{
+    uint8_t data[RIG_PAYLOAD_MAX + 1];
+    bool shut = r->setup == RIG_ESTABLISHED_SHUT || r->setup == RIG_FIN_WAIT_2_SHUT;
+    if (view->present && !is_record(view) && view->info.reassembly_bytes != m->held)
+        return "text kept above a hole";
+    if (shut)
+        return NULL;
+    uint32_t taken = m->conn.state == MODEL_CLOSED ? 0 : rig_read(r, data, sizeof data);
+    if (taken != m->taken)
+        return "text received";
+    return memcmp(data, r->payload + m->skipped, taken) == 0 ? NULL : "octets received";
+}
+
+/* ---- messages ---- */
+
+static void flags_text(char *text, unsigned flags)
+{
+    static const char names[] = "FSRPAUEC";
+    for (unsigned i = 0; i < 8; i++)
+        if ((flags >> i & 1) != 0)
+            *text++ = names[i];
+    *text = '\0';
+}
+
+static void cell_name(char *text, size_t size, const struct cell *c)
+{
+    snprintf(text, size, "%s/%u/0x%02x/%u/%u/%u", rig_setup_name(c->setup), c->family, c->flags,
+             c->seq, c->ack, c->len);
+}
+
+static void show_rules(const struct model_result *m)
+{
+    for (unsigned i = 0; i < m->hit_count; i++) {
+        const struct model_rule *rule = m->hit[i];
+        printf("#     %s (%s)", rule->where, rule->id);
+        for (unsigned k = 0; k < MODEL_THEN_MAX && rule->then[k] != 0; k++)
+            printf("; %s", model_action_text(rule->then[k]));
+        printf("%s%s\n", rule->next != 0 ? "; enter " : "",
+               rule->next != 0 ? model_state_name(rule->next) : "");
+    }
+}
+
+static int32_t relative(struct tcp_seq a, struct tcp_seq b)
+{
+    return seq_diff(a, b);
+}
+
+static void show(const struct rig *r, const struct cell *cell, const struct model_segment *s,
+                 const struct model_result *m, const struct rig_view *view, const char *what)
+{
+    char name[80], flags[12];
+    const struct model_conn *c = &r->conn;
+    cell_name(name, sizeof name, cell);
+    flags_text(flags, cell->flags);
+    printf("# %s: %s\n", what, name);
+    printf("#   %s (%s), IPv%u; segment [%s] seq %s (RCV.NXT%+" PRId32 ", window %" PRIu32
+           "), ack %s (SND.UNA%+" PRId32 ", SND.NXT%+" PRId32 "), %" PRIu32 " octets\n",
+           model_state_name(c->state), rig_setup_text(cell->setup), cell->family, flags,
+           seq_texts[cell->seq], relative(s->seq, c->rcv_nxt), c->rcv_wnd, ack_texts[cell->ack],
+           relative(s->ack, c->snd_una), relative(s->ack, c->snd_nxt), s->len);
+    printf("#   by the RFC: %s, answer %s", model_state_name(m->conn.state),
+           model_reply_name(m->reply.kind));
+    printf(" seq SND.NXT%+" PRId32 " ack RCV.NXT%+" PRId32 ", %" PRIu32 " octets taken, %" PRIu32
+           " held, events 0x%x, SND.WND %" PRIu32 "\n",
+           relative(m->reply.seq, c->snd_nxt), relative(m->reply.ack, c->rcv_nxt), m->taken,
+           m->held, m->events, m->conn.snd_wnd);
+    show_rules(m);
+    printf("#   weir: %s, %u answers", view->present ? model_state_name(view->info.state) : "gone",
+           r->out_count);
+    for (unsigned i = 0; i < r->out_count; i++) {
+        flags_text(flags, r->out[i].header.flags & 0xff);
+        printf(" [%s] seq SND.NXT%+" PRId32 " ack RCV.NXT%+" PRId32 " len %" PRIu32, flags,
+               relative(r->out[i].header.seq, c->snd_nxt),
+               relative(r->out[i].header.ack, c->rcv_nxt), r->out[i].len);
+    }
+    printf(", RCV.NXT%+" PRId32 ", SND.UNA%+" PRId32 ", SND.WND %" PRIu32 ", %" PRIu64
+           " octets taken, %" PRIu64 " held, events 0x%" PRIx32 " error %d\n",
+           (int32_t)(view->info.rcv_nxt - c->rcv_nxt.v),
+           (int32_t)(view->info.snd_una - c->snd_una.v), view->info.snd_wnd_bytes,
+           view->info.receive_queue_bytes, view->info.reassembly_bytes, r->event_bits,
+           r->event_error);
+    printf("#   again: test_model_matrix --cell %s\n", name);
+}
+
+/* ---- the run ---- */
+
+/* One cell; false when it went otherwise than the model says. */
+static bool run_cell(struct rig *r, const struct cell *cell, const struct options *o,
+                     struct tally *tally)
+{
+    const char *what = NULL;
+    struct model_segment s = {0};
+    struct model_result m = {0};
+    struct rig_view view = {0};
+    if (!rig_begin(r, cell->setup)) {
+        what = r->trouble;
+    } else {
+        s = segment_of(r, cell);
+        m = model_segment_arrives(&r->conn, &s);
+        rig_send(r, &s);
+        view = rig_look(r);
+        what = r->trouble;
+        what = what != NULL ? what : compare_state(r, &view, &m);
+        what = what != NULL ? what : compare_reply(r, &m);
+        what = what != NULL ? what : compare_events(r, &view, &m);
+        what = what != NULL ? what : compare_text(r, &view, &m);
+    }
+    tally->cells++;
+    tally->wrong += what != NULL;
+    if (what != NULL && o->brief) {
+        char name[80];
+        cell_name(name, sizeof name, cell);
+        printf("# %s: %s\n", what, name);
+    } else if ((what != NULL && tally->wrong <= o->shown) || o->single) {
+        show(r, cell, &s, &m, &view, what != NULL ? what : "as it should be");
+    }
+    bool ended = rig_end(r);
+    if (!ended && what == NULL) {
+        tally->wrong++;
+        if (tally->wrong <= o->shown)
+            show(r, cell, &s, &m, &view, "something is left of it");
+    }
+    if (!ended || what != NULL) {
+        rig_close(r);
+        rig_open(r, cell->family);
+    }
+    return what == NULL && ended;
+}
+
+static void run_setup(const struct options *o, enum rig_setup setup, unsigned family,
+                      struct tally *tally)
+{
+    struct rig r;
+    struct cell c = {.setup = setup, .family = family};
+    unsigned n = 0;
+    rig_open(&r, family);
+    for (c.len = 0; c.len < LEN_CLASSES; c.len++)
+        for (c.ack = 0; c.ack < ACK_CLASSES; c.ack++)
+            for (c.seq = 0; c.seq < SEQ_CLASSES; c.seq++, n++)
+                for (c.flags = n % o->stride; c.flags < FLAG_BYTES; c.flags += o->stride)
+                    run_cell(&r, &c, o, tally);
+    rig_close(&r);
+}
+
+static int run_all(const struct options *o)
+{
+    unsigned tests = 0, failed = 0;
+    for (unsigned setup = 0; setup < RIG_SETUP_COUNT; setup++) {
+        for (unsigned family = 4; family <= 6; family += 2) {
+            struct tally tally = {0};
+            if ((o->setup >= 0 && (unsigned)o->setup != setup) ||
+                (o->family != 0 && o->family != family))
+                continue;
+            run_setup(o, (enum rig_setup)setup, family, &tally);
+            printf("%sok %u - %s IPv%u: %" PRIu64 " cells, %" PRIu64 " wrong\n",
+                   tally.wrong != 0 ? "not " : "", ++tests, rig_setup_name(setup), family,
+                   tally.cells, tally.wrong);
+            fflush(stdout);
+            failed += tally.wrong != 0;
+        }
+    }
+    printf("1..%u\n", tests);
+    return failed != 0;
+}
+
+static int run_single(const struct options *o)
+{
+    struct rig r;
+    struct tally tally = {0};
+    rig_open(&r, o->cell.family);
+    bool good = run_cell(&r, &o->cell, o, &tally);
+    rig_close(&r);
+    return !good;
+}
+
+/* ---- arguments ---- */
+
+_Noreturn static void usage(const char *what)
+{
+    fprintf(stderr, "matrix: %s; the head of tests/model/matrix.c says how\n", what);
+    exit(2);
+}
+
+static int setup_number(const char *name)
+{
+    for (unsigned i = 0; i < RIG_SETUP_COUNT; i++)
+        if (strcmp(name, rig_setup_name(i)) == 0)
+            return (int)i;
+    usage("no such setup");
+}
+
+static unsigned number(const char *text, unsigned max)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 0);
+    if (end == text || *end != '\0' || n > max)
+        usage("not a number of that kind");
+    return (unsigned)n;
+}
+
+static struct cell cell_of(char *text)
+{
+    static const unsigned limits[] = {6, FLAG_BYTES - 1, SEQ_CLASSES - 1, ACK_CLASSES - 1,
+                                      LEN_CLASSES - 1};
+    unsigned n[5] = {0};
+    char *part = strtok(text, "/");
+    struct cell cell = {.setup = (enum rig_setup)setup_number(part != NULL ? part : "")};
+    for (unsigned i = 0; i < 5; i++) {
+        part = strtok(NULL, "/");
+        n[i] = number(part != NULL ? part : "", limits[i]);
+    }
+    cell.family = n[0] == 4 ? 4 : 6;
+    cell.flags = n[1];
+    cell.seq = n[2];
+    cell.ack = n[3];
+    cell.len = n[4];
+    return cell;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"family", required_argument, NULL, 'f'}, {"setup", required_argument, NULL, 's'},
+        {"stride", required_argument, NULL, 'n'}, {"shown", required_argument, NULL, 'm'},
+        {"cell", required_argument, NULL, 'c'},   {"brief", no_argument, NULL, 'b'},
+        {NULL, 0, NULL, 0},
+    };
+    struct options o = {.setup = -1, .stride = 1, .shown = 3};
+    int got;
+    while ((got = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (got) {
+        case 'f':
+            o.family = number(optarg, 6);
+            break;
+        case 's':
+            o.setup = setup_number(optarg);
+            break;
+        case 'n':
+            o.stride = number(optarg, FLAG_BYTES);
+            break;
+        case 'm':
+            o.shown = number(optarg, 1000000);
+            break;
+        case 'b':
+            o.brief = true;
+            break;
+        case 'c':
+            o.single = true;
+            o.cell = cell_of(optarg);
+            break;
+        default:
+            usage("no such argument");
+        }
+    }
+    if (o.stride == 0 || (o.family != 0 && o.family != 4 && o.family != 6))
+        usage("an argument makes no sense");
+    return o.single ? run_single(&o) : run_all(&o);
+}

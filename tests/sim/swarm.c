@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * The swarm: as many seeds as fit a test of every day; CI runs more (`weir sim swarm --runs N`). */
+#include "sim/swarm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_every_invariant_holds_in_a_swarm_of_runs(void **state)
+{
+    (void)state;
+    struct swarm_result sum = {0};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct swarm_result r;
+        if (!swarm_run(seed, NULL, &r))
+            fail_msg("weir sim swarm --seed %llu: %s at %lld ns: %s", (unsigned long long)seed,
+                     r.verdict.id, (long long)r.verdict.time, r.verdict.text);
+        sum.bytes += r.bytes;
+        sum.retransmitted += r.retransmitted;
+        sum.sacks += r.sacks;
+        sum.probes += r.probes;
+        sum.resets += r.resets;
+    }
+    /* Runs in which nothing happens would prove nothing. */
+    assert_true(sum.bytes > 500000 && sum.retransmitted > 100 && sum.sacks > 50);
+    assert_true(sum.probes > 0 && sum.resets > 0);
+}
+
+static void test_I_49_a_seed_gives_one_history(void **state)
+{
+    (void)state;
+    struct swarm_result a, b, c;
+    (void)swarm_run(3, NULL, &a);
+    (void)swarm_run(3, NULL, &b);
+    (void)swarm_run(4, NULL, &c);
+    assert_true(a.trace_hash == b.trace_hash && a.stats.events == b.stats.events);
+    assert_true(a.trace_hash != c.trace_hash);
+    assert_string_equal(a.drawn, b.drawn);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_invariant_holds_in_a_swarm_of_runs),
+        cmocka_unit_test(test_I_49_a_seed_gives_one_history),
+    };
+    return cmocka_run_group_tests_name("swarm", tests, NULL, NULL);
+}

@@ -122,7 +122,7 @@ static void time_text(char *text, size_t size, uint64_t us)
 
 static void print_row(const struct netstat_args *args, const struct row *row, FILE *out)
 {
-    char local[END_TEXT_MAX], remote[END_TEXT_MAX], srtt[16] = "-", age[16] = "-", cwnd[16] = "-";
+    char local[END_TEXT_MAX], remote[END_TEXT_MAX], srtt[24] = "-", age[24] = "-", cwnd[24] = "-";
     uint64_t srtt_us = number(row->json, "srtt_us");
     bool has_age = json_object_get(row->json, "age_ns") != NULL;
     end_text(local, &row->local, args->numeric);

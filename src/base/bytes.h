@@ -80,20 +80,27 @@ static inline be64 be64_make(uint64_t v)
     return u.x;
 }
 
-/* The same at an address of any alignment: for parsers and for option lists. */
+/* The same at an address of any alignment: for parsers and for option lists. A copy of known length is
+ * a load. */
 static inline uint16_t load16(const uint8_t *p)
 {
-    return be16_get((be16){{p[0], p[1]}});
+    uint16_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return to_network16(v);
 }
 
 static inline uint32_t load32(const uint8_t *p)
 {
-    return be32_get((be32){{p[0], p[1], p[2], p[3]}});
+    uint32_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return to_network32(v);
 }
 
 static inline uint64_t load64(const uint8_t *p)
 {
-    return be64_get((be64){{p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]}});
+    uint64_t v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return to_network64(v);
 }
 
 static inline void store16(uint8_t *p, uint16_t v)

@@ -155,8 +155,8 @@ static int new_fd(const struct try *t)
 
 static int try_socket(struct try *t)
 {
-    return drill_socket_open(&t->world->sockets, new_fd(t), number(t, 0), number(t, 1),
-                             number(t, 2));
+    int domain = is_number(t, 0) ? number(t, 0) : AF_INET; /* an endpoint is of either family */
+    return drill_socket_open(&t->world->sockets, new_fd(t), domain, number(t, 1), number(t, 2));
 }
 
 static int try_bind(struct try *t)
@@ -515,11 +515,11 @@ void call_begin(struct call *call, const struct script_event *event, weir_time n
 static void note_last(struct call_world *world, int fd, bool first)
 {
     const struct drill_socket *socket = drill_socket_find(&world->sockets, fd);
-    if (socket == NULL || !socket->stream)
-        return;
-    if (socket->connected || socket->connecting || (world->last_fd < 0 && first))
+    if (socket != NULL && socket->stream &&
+        (socket->connected || socket->connecting || (world->last_fd < 0 && first)))
         world->last_fd = fd;
-    if (socket->fd == world->last_fd)
+    socket = drill_socket_find(&world->sockets, world->last_fd);
+    if (socket != NULL)
         world->last = *socket;
 }
 
@@ -560,6 +560,8 @@ enum call_state call_try(struct call_world *world, struct call *call, weir_time 
          v = v->next)
         t.arg[t.argc++] = v;
     const struct known *k = find(wanted->name);
+    if (k->takes_fd) /* before it is closed */
+        note_last(world, (int)t.arg[0]->number, false);
     int result = k->fn(&t);
     call->started = true;
     if (k->takes_fd)

@@ -496,12 +496,15 @@ bool drill_socket_info(const struct drill_sockets *s, const struct drill_socket 
                        struct weir_tcp_info *info)
 {
     uint64_t cursor = 0;
-    if (socket->used && socket->open &&
-        weir_tcp_info(s->stack, socket->handle, info) == WEIR_OK)
-        return true;
-    while (weir_tcp_next(s->stack, &cursor, info))
-        if (socket->remote_port != 0 && info->local_port == socket->local_port &&
+    struct weir_tcp_info own = {.state = WEIR_TCP_CLOSED};
+    bool found = socket->used && socket->open &&
+                 weir_tcp_info(s->stack, socket->handle, &own) == WEIR_OK;
+    /* In TIME-WAIT there is a record of its own, also while the endpoint is held. */
+    while (own.state == WEIR_TCP_CLOSED && socket->remote_port != 0 &&
+           weir_tcp_next(s->stack, &cursor, info))
+        if (info->state != WEIR_TCP_CLOSED && info->local_port == socket->local_port &&
             info->remote_port == socket->remote_port)
             return true;
-    return false;
+    *info = own;
+    return found;
 }

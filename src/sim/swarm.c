@@ -185,13 +185,13 @@ static struct weir_config draw_stack(struct swarm *s)
     rng_bytes(&s->rng, c.secret, sizeof c.secret);
     c.seed = rng_u64(&s->rng) | 1;
     c.tcp_endpoints_max = s->tight ? (uint32_t)between(s, 4, 12) : 64;
-    c.tcp_flights_max = (uint32_t)sized(s, s->tight ? 1 : 4, 64);
+    c.tcp_flights_max = (uint32_t)sized(s, s->tight ? 1 : 4, c.tcp_endpoints_max);
     c.tcp_syn_received_max = s->tight ? (uint32_t)between(s, 1, 4) : 32;
     c.tcp_time_wait_max = (uint32_t)sized(s, 1, 64);
     c.tcp_time_wait_ms = PICK(s, waits);
     c.tcp_reassembly_ranges_max = (uint32_t)sized(s, 4, 100);
     c.tcp_sack_ranges_max = (uint32_t)sized(s, 4, 128);
-    c.ranges_max = (uint32_t)sized(s, 64, 4096);
+    c.ranges_max = (uint32_t)sized(s, 128, 4096);
     c.tcp_window_floor_bytes = (uint32_t)sized(s, 1024, 65535);
     c.tcp_syn_data = chance(s, 50);
     if (chance(s, 40)) {

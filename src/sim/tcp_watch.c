@@ -186,7 +186,7 @@ static void sent(struct watch_host *host, const uint8_t *bytes, uint32_t len, ui
 {
     struct seen s = {.watch = host->watch, .host = host, .now = now, .segment_size = segment_size};
     uint8_t link = host->config.link == 0 ? WEIR_LINK_IP : host->config.link;
-    if (finished && !build_is_sound(bytes, len, link))
+    if (finished && sim_parse(bytes, len, link).ip_version != 0 && !build_is_sound(bytes, len, link))
         verdict_fail(host->watch->verdict, now, "I-65",
                      "host %u sends %u bytes with a wrong checksum", host->number, len);
     if (!seen_parse(&s, bytes, len))
@@ -291,5 +291,8 @@ struct tcp_watch_view tcp_watch_view(const struct tcp_watch *watch,
     if (f == NULL || !f->half[half].has_iss)
         return (struct tcp_watch_view){0};
     const struct half *h = &f->half[half];
-    return (struct tcp_watch_view){.known = true, .sent = (uint64_t)h->sent, .pushed = h->pushed};
+    return (struct tcp_watch_view){.known = true,
+                                   .sent = (uint64_t)h->sent,
+                                   .edge = (uint64_t)h->own_edge,
+                                   .pushed = h->pushed};
 }

@@ -50,12 +50,14 @@ struct half {
     bool pushed;
     uint8_t *copy;   /* of the bytes sent: place p at p % copy_size */
     uint32_t copy_size;
-    bool has_ts;
+    bool has_ts, has_ecr;
+    weir_time ts_at;
     uint32_t ts_val, ts_ecr;
 
     /* what it received and acknowledged */
     struct tcp_seq irs;
     struct spans got; /* ever, the SYN being [0, 1) */
+    bool unsure;      /* some of it was refused */
     place next;       /* the first place that did not come */
     place peer_fin;   /* 0: did not come */
     place acked;      /* the last acknowledgment sent; 0: none */
@@ -63,6 +65,7 @@ struct half {
     place last_above, last_above_end; /* the last segment kept above a hole; 0: told, or none */
     uint32_t ts_seen; /* the latest timestamp that came */
     bool has_ts_seen;
+    weir_time ts_seen_at;
     uint64_t unacked; /* bytes in sequence, options counted, since the last acknowledgment */
     weir_time ack_due; /* WEIR_TIME_NEVER: none is */
     bool ack_now;
@@ -77,6 +80,9 @@ struct flow {
 };
 
 enum { WATCH_BUCKETS = 256 };
+
+/* Older timestamps compare with nothing (RFC 7323 5.5). */
+#define TS_VALID (INT64_C(24) * 86400 * WEIR_NS_PER_S)
 
 struct watch_host {
     struct tcp_watch *watch;

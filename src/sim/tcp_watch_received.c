@@ -54,9 +54,11 @@ static void owe_for(struct seen *s, place start, place end, bool fin)
     place before = h->next;
     spans_add(&h->got, start, end);
     h->next = h->got.span[0].end;
-    if (start > before) {
-        h->last_above = start;
-        h->last_above_end = end;
+    if (h->unsure) {
+        /* What was refused before may be what came now. */
+    } else if (start > before) {
+        h->last_above = start; /* FIN is no data, SACK does not tell of it */
+        h->last_above_end = s->payload_len > 0 ? end - fin : start;
         owe(h, "data came above a hole");
     } else if (end <= before) {
         owe(h, "data came that was there");
@@ -90,7 +92,8 @@ static void take_data(struct seen *s, enum weir_drop drop)
         owe_for(s, start, end, fin);
         return;
     }
-    /* It may have been kept or not. */
+    /* It may have been kept or not: what seems to be an island may be none. */
+    h->unsure |= drop != WEIR_DROP_NONE;
     spans_add(&h->got, start, end);
     h->next = h->got.span[0].end;
 }
@@ -111,8 +114,11 @@ void watch_segment_received(struct seen *s, enum weir_drop drop)
     if (seen_has(s, TCP_SYN))
         take_syn(s, drop);
     if ((s->options.present & TCP_HAS_TIMESTAMPS) != 0 &&
-        (!h->has_ts_seen || (int32_t)(s->options.ts_val - h->ts_seen) > 0)) {
+        (!h->has_ts_seen || s->now - h->ts_seen_at > TS_VALID ||
+         (int32_t)(s->options.ts_val - h->ts_seen) > 0)) {
+        h->has_ecr &= s->now - h->ts_seen_at <= TS_VALID;
         h->has_ts_seen = true;
+        h->ts_seen_at = s->now;
         h->ts_seen = s->options.ts_val;
     }
     take_ack(s);

@@ -70,17 +70,20 @@ static void check_timestamps(struct seen *s)
         watch_fail(s, "SUP-22", has ? "timestamps that were not agreed on" : "timestamps are missing");
     if (!has)
         return;
-    if (h->has_ts && (int32_t)(s->options.ts_val - h->ts_val) < 0)
+    bool fresh = h->has_ts && s->now - h->ts_at < TS_VALID;
+    if (fresh && (int32_t)(s->options.ts_val - h->ts_val) < 0)
         watch_fail(s, "I-36", "the timestamp clock goes back from %u to %u", h->ts_val,
                    s->options.ts_val);
     if (seen_has(s, TCP_ACK)) {
-        if (h->has_ts && h->acked > 0 && (int32_t)(s->options.ts_ecr - h->ts_ecr) < 0)
+        if (h->has_ecr && (int32_t)(s->options.ts_ecr - h->ts_ecr) < 0)
             watch_fail(s, "I-36", "the echo goes back from %u to %u", h->ts_ecr, s->options.ts_ecr);
         if (!h->has_ts_seen || (int32_t)(s->options.ts_ecr - h->ts_seen) > 0)
             watch_fail(s, "I-36", "the echo %u is of no timestamp that came", s->options.ts_ecr);
+        h->has_ecr = true;
         h->ts_ecr = s->options.ts_ecr;
     }
     h->has_ts = true;
+    h->ts_at = s->now;
     h->ts_val = s->options.ts_val;
 }
 
@@ -112,7 +115,7 @@ static void check_sack(struct seen *s, place ack)
         told |= i == first && start < h->last_above_end && h->last_above < end;
     }
     s->watch->stats.sacks += has;
-    if (half_has_sack(h) && h->last_above > ack && !told)
+    if (half_has_sack(h) && h->last_above_end > h->last_above && h->last_above > ack && !told)
         watch_fail(s, "I-28", "the first block has not [%lld, %lld), which came last",
                    (long long)h->last_above, (long long)h->last_above_end);
     h->last_above = h->last_above_end = 0;
@@ -133,8 +136,8 @@ static void check_ack(struct seen *s)
         watch_fail(s, "I-30", "acknowledges %lld after %lld", (long long)ack, (long long)h->acked);
     unsigned scale = seen_has(s, TCP_SYN) ? 0 : half_scale(h, &h->own);
     place edge = ack + ((place)s->header.window << scale);
-    /* Rounded down to what the field can say: RFC 7323 2.4. */
-    if (edge <= h->own_edge - ((place)1 << scale))
+    /* Rounded down to what the field can say: RFC 7323 2.4. A SYN cannot say more than 65,535. */
+    if (!seen_has(s, TCP_SYN) && edge <= h->own_edge - ((place)1 << scale))
         watch_fail(s, "I-25", "the window's edge goes back from %lld to %lld",
                    (long long)h->own_edge, (long long)edge);
     if (s->now > h->ack_due)

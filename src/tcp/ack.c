@@ -93,5 +93,6 @@ void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_
     if (progress)
         take_acked(tcp, c, s);
     tcp_repair_update(tcp, c, progress, s->now);
-    tcp_ready(tcp, c);
+    if (c->snd_nxt < tcp_snd_end(c) || tcp_recovery_state(tcp, c) != WEIR_TCP_OPEN)
+        tcp_ready(tcp, c);
 }

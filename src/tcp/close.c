@@ -3,6 +3,8 @@
  * everything that a connection holds and must give back. */
 #include "tcp/tcp.h"
 
+enum { LARGE_BUFFER_BYTES = 131072 }; /* worth packets, and blocks, of 64 KB where a device cuts */
+
 /* ---- events ---- */
 
 void tcp_raise(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bits, int error)
@@ -29,17 +31,28 @@ static enum blocks_class class_for(uint32_t bytes, uint32_t mtu)
     return small ? BLOCKS_16K : BLOCKS_64K;
 }
 
+/* The largest packet that will be made of what is queued. */
+static uint32_t packet_bytes_max(const struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    const struct weir_iface_config *iface = &tcp->net->iface[c->ifindex].config;
+    uint32_t cuts = addr_is_ip4(c->remote) ? WEIR_CAP_TX_TCP4 : WEIR_CAP_TX_TCP6;
+    bool large = (iface->capabilities & cuts) != 0 && c->set.send_bytes_max >= LARGE_BUFFER_BYTES &&
+                 iface->segmented_bytes_max > c->mtu;
+    return large ? iface->segmented_bytes_max : c->mtu;
+}
+
 void tcp_conn_rings(struct tcp_room *tcp, struct tcp_conn *c, uint64_t snd_head, uint64_t rcv_head)
 {
     CHECK(tcp->handler, c->send.blocks == NULL || ring_is_empty(&c->send));
-    ring_init(&c->send, tcp->blocks, class_for(c->set.send_bytes_max, c->mtu), snd_head);
+    ring_init(&c->send, tcp->blocks, class_for(c->set.send_bytes_max, packet_bytes_max(tcp, c)),
+              snd_head);
     ring_init(&c->receive, tcp->blocks, class_for(c->set.receive_bytes_max, 0), rcv_head);
 }
 
-bool tcp_send_resize(struct tcp_conn *c, uint32_t bytes)
+bool tcp_send_resize(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes)
 {
     if (ring_is_empty(&c->send))
-        ring_set_class(&c->send, class_for(bytes, c->mtu));
+        ring_set_class(&c->send, class_for(bytes, packet_bytes_max(tcp, c)));
     return bytes <= ring_bytes_max((enum blocks_class)c->send.class);
 }
 

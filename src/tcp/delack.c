@@ -3,13 +3,18 @@
  * met when something is sent, so that one acknowledgment answers a batch (MUST-58, MUST-59). */
 #include "tcp/tcp.h"
 
-/* Every second full-sized segment is acknowledged at once (SHLD-19). A full-sized one carries rcv_mss
- * bytes: what options leave of the MSS, so that options make no stretch ACKs (RFC 2525 2.13). Of three that a
- * device put together, two have the same, full size, also when the peer's segments have become smaller. */
+uint16_t tcp_rcv_mss(const struct tcp_conn *c)
+{
+    uint16_t announced = tcp_announced_mss(&c->set, c->mtu, addr_is_ip4(c->remote));
+    return c->rcv_mss < announced ? c->rcv_mss : announced;
+}
+
+/* Every second full-sized segment is acknowledged at once (SHLD-19). Of three that a device put together,
+ * two have the same, full size, also when the peer's segments have become smaller. */
 static bool is_due(const struct tcp_conn *c, unsigned segments)
 {
     return c->quick_acks > 0 || c->set.quick_ack || c->set.delayed_ack_ms == 0 || segments > 2 ||
-           c->bytes_unacked >= 2 * (uint32_t)c->rcv_mss;
+           c->bytes_unacked >= 2 * (uint32_t)tcp_rcv_mss(c);
 }
 
 void tcp_delack_data(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes, unsigned segments,

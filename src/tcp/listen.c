@@ -329,7 +329,8 @@ static enum weir_drop check_segment(struct tcp_room *tcp, struct tcp_syn *syn,
         return WEIR_DROP_TCP_SEQUENCE;
     }
     if ((s->flags & TCP_RST) != 0 && !seq_eq(seq, rcv_nxt)) { /* RFC 5961 3.2 */
-        syn_challenge(tcp, syn, s->now);
+        if (seq_gt(seq, rcv_nxt))
+            syn_challenge(tcp, syn, s->now);
         return WEIR_DROP_TCP_RST;
     }
     if ((s->flags & TCP_RST) == 0 && (s->flags & TCP_SYN) != 0) {

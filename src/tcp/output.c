@@ -528,19 +528,26 @@ static void restart_after_idle(struct tcp_conn *c, weir_time now)
     }
 }
 
+/* May there be anything for tcp_plan() to find? Not wrong when it says no. */
+static bool may_have_more(const struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    const struct tcp_flight *f = tcp_flight(tcp, c);
+    return c->work != 0 || c->dup_acks_due != 0 || c->urgent_untold ||
+           c->snd_nxt < tcp_snd_end(c) || (f != NULL && f->rtx_first);
+}
+
 /* Send for one connection: a run, or what else is due. */
 static unsigned visit(struct visit *v)
 {
     struct tcp_conn *c = v->c;
-    v->emit = (struct tcp_emit){
-        .local = &c->local,
-        .remote = &c->remote,
-        .local_port = c->local_port,
-        .remote_port = c->remote_port,
-        .ttl = c->set.ttl,
-        .traffic_class = c->set.traffic_class,
-        .ifindex = c->ifindex,
-    };
+    v->n = 0;
+    v->emit.local = &c->local;
+    v->emit.remote = &c->remote;
+    v->emit.local_port = c->local_port;
+    v->emit.remote_port = c->remote_port;
+    v->emit.ttl = c->set.ttl;
+    v->emit.traffic_class = c->set.traffic_class;
+    v->emit.ifindex = c->ifindex;
     if (find_way(v->tcp, c, v->now, &v->emit.station) != WAY_READY)
         return 0;
     v->emit.may_fragment = c->may_fragment;
@@ -548,7 +555,7 @@ static unsigned visit(struct visit *v)
     bool more = true;
     uint64_t before = c->snd_max;
     while (v->n < v->max && more && c->snd_max == before)
-        more = act(v);
+        more = act(v) && may_have_more(v->tcp, c);
     if (more)
         tcp_ready(v->tcp, c); /* behind the others */
     else
@@ -560,10 +567,16 @@ unsigned tcp_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, 
                     weir_time now)
 {
     CHECK(tcp->handler, ifindex < tcp->config->interfaces_max);
-    unsigned n = tcp_syn_output(tcp, ifindex, tx, max, now);
+    unsigned n = 0;
+    if (tcp->iface[ifindex].syns.first != TCP_NONE)
+        n = tcp_syn_output(tcp, ifindex, tx, max, now);
+    struct visit v; /* each visit sets what it uses */
+    v.tcp = tcp;
+    v.now = now;
     while (n < max && tcp->iface[ifindex].ready.first != TCP_NONE) {
-        struct visit v = {.tcp = tcp, .now = now, .tx = tx + n, .max = max - n};
         v.c = ready_take(tcp, ifindex);
+        v.tx = tx + n;
+        v.max = max - n;
         if (v.c->state > WEIR_TCP_LISTEN)
             n += visit(&v);
         else

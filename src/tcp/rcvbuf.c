@@ -4,7 +4,7 @@
  * rcv_edge is the rightmost edge ever told, and everything below it is taken (RFC 7323 2.4). The edge that
  * a segment tells is rcv_nxt plus a multiple of 2^rcv_scale. As rcv_nxt moves by odd numbers of bytes, the
  * multiples move with it: rounded down, the edge would go back a little each time (SHLD-14), so it is
- * rounded up. That creeps, by half a unit an ACK, so the window is opened up to `slack` short of the
+ * rounded up. That creeps, by less than a unit an ACK, so the window is opened up to a slack short of the
  * buffer's size, and rounding may use the slack. It lasts for the ACKs of a buffer full of ordinary
  * segments. A sender that spends it by small segments on a reader that does not read gets the edge rounded
  * down, by less than a unit, which RFC 7323 allows; what it was told before is still taken. */
@@ -31,21 +31,20 @@ static struct rcv_room room_of(const struct tcp_conn *c, uint64_t bytes)
      * window could be told at all. */
     if (bytes < 4 * unit)
         bytes = 4 * unit;
-    /* One ACK for two segments of 1,448 bytes, half a unit each: bytes / 2896 * unit / 2, rounded up. */
-    if (c->rcv_scale > 0) {
-        slack = min64(bytes >> 12 << c->rcv_scale, bytes >> 4);
+    if (c->rcv_scale > 0) { /* less than a unit for each ACK of two segments of 1,448 bytes */
+        slack = min64((uint64_t)((uint32_t)bytes / 2896) << c->rcv_scale, bytes / 8);
         slack = slack > unit ? slack : unit;
     }
     bytes = min64(bytes, ring_bytes_max((enum blocks_class)c->receive.class));
     uint64_t told_max = UINT64_C(65535) << c->rcv_scale;
-    uint16_t mss = tcp_send_mss(c);
+    uint16_t mss = tcp_send_mss(c), seen = tcp_rcv_mss(c);
     return (struct rcv_room){
         .unit = unit,
         .hard = min64(c->receive.head + bytes, c->rcv_nxt + told_max),
         .size = min64(bytes - slack, told_max),
         /* The receiver assumes that the peer's segments are as large as its own (3.8.6.2.2), unless it
          * has seen larger ones. */
-        .segment = mss > c->rcv_mss ? mss : c->rcv_mss,
+        .segment = mss > seen ? mss : seen,
     };
 }
 

@@ -136,11 +136,9 @@ static enum weir_drop in_sequence(struct tcp_room *tcp, struct tcp_conn *c,
 {
     struct tcp_holes *h = tcp_holes(tcp, c);
     uint64_t before = c->rcv_nxt, end = s->seq + s->len;
-    bool says_fin = (s->flags & TCP_FIN) != 0, gap = false, whole;
-    if (h != NULL && h->fin != 0 && end > h->fin) {
+    bool gap = false, whole;
+    if (h != NULL && h->fin != 0 && end > h->fin)
         end = h->fin;
-        says_fin = false;
-    }
     if (h == NULL) {
         whole = append(tcp, c, s, end);
     } else {
@@ -151,7 +149,7 @@ static enum weir_drop in_sequence(struct tcp_room *tcp, struct tcp_conn *c,
         moved(tcp, c, s, before);
     if (gap || !whole)
         tcp_ack_now(tcp, c, false); /* a gap was filled, or a part of it (RFC 5681 4.2) */
-    *fin = (whole && says_fin && c->rcv_nxt == end) || (h != NULL && h->fin == c->rcv_nxt);
+    *fin = ((s->flags & TCP_FIN) != 0 && c->rcv_nxt == end) || (h != NULL && h->fin == c->rcv_nxt);
     if (h != NULL && *fin) {
         ranges_clear(&h->islands, &tcp->ranges);
         h->fin = 0;
@@ -224,17 +222,6 @@ static bool keep(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segm
     return all;
 }
 
-/* A byte of the segment that is there: where the island that it belongs to is found. */
-static uint64_t held_byte(const struct tcp_room *tcp, const struct tcp_holes *h,
-                          const struct tcp_segment *s)
-{
-    struct range next;
-    if (ranges_find(&h->islands, &tcp->ranges, s->seq, &next) ||
-        !ranges_next(&h->islands, &tcp->ranges, s->seq, &next))
-        return s->seq;
-    return next.start < s->seq + s->len ? next.start : s->seq;
-}
-
 /* FIN above a hole is kept, unless there is data behind it already. */
 static void keep_fin(const struct tcp_room *tcp, struct tcp_holes *h, uint64_t at)
 {
@@ -261,7 +248,7 @@ static enum weir_drop above_a_hole(struct tcp_room *tcp, struct tcp_conn *c,
         end = h->fin; /* there is nothing behind FIN */
     if (end > s->seq) {
         all = keep(tcp, c, s, h, end);
-        touch(tcp, h, held_byte(tcp, h, s));
+        touch(tcp, h, s->seq);
     }
     if (all && (s->flags & TCP_FIN) != 0 && end == s->seq + s->len)
         keep_fin(tcp, h, end);

@@ -174,8 +174,8 @@ static bool may_begin_anew(const struct tcp_room *tcp, const struct tcp_conn *c)
     return first;
 }
 
-/* The window that was probed is open: what was sent beyond it was thrown away by the peer, and what
- * comes next is not held up by the probes' backoff. */
+/* The window that was probed is open, which is progress: what was sent beyond it was thrown away by the
+ * peer, and what comes next is not held up by the probes' backoff. */
 static void leave_persist(struct tcp_conn *c)
 {
     c->backoff = 0;
@@ -188,6 +188,10 @@ void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, w
 {
     enum tcp_repair wanted = repair_wanted(c), before = (enum tcp_repair)c->repair;
     bool waits = wanted == TCP_REPAIR_RETRANSMIT || wanted == TCP_REPAIR_PERSIST;
+    if (before == TCP_REPAIR_PERSIST && wanted != before) {
+        leave_persist(c);
+        restart = true;
+    }
     if (restart || !waits) {
         c->stalled = false;
         c->advised = false;
@@ -203,8 +207,6 @@ void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, w
                       c->repair_at > later(now, persist_interval(c));
         if (wanted == TCP_REPAIR_NONE || !(restart || sooner))
             return;
-    } else if (before == TCP_REPAIR_PERSIST) {
-        leave_persist(c);
     }
     c->repair = (uint8_t)wanted;
     c->repair_at = repair_deadline(c, now);

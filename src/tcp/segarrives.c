@@ -160,14 +160,22 @@ static enum weir_drop check_timestamps(struct tcp_room *tcp, struct tcp_conn *c,
 static enum weir_drop check_sequence(struct tcp_room *tcp, struct tcp_conn *c,
                                      struct tcp_segment *s)
 {
+    if (c->state == WEIR_TCP_SYN_RECEIVED && s->seq + 1 == c->rcv_nxt &&
+        (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK)) {
+        /* The other side's SYN,ACK of a simultaneous open (3.5, figure 7; MUST-10): its SYN is known,
+         * its ACK is news. */
+        s->flags &= (uint16_t)~TCP_SYN;
+        s->seq++;
+    }
     if (is_acceptable(c, s))
         return (enum weir_drop)NEXT;
-    if (s->seq == c->rcv_nxt && c->rcv_edge == c->rcv_nxt && (s->flags & TCP_SYN) == 0) {
-        /* A closed window: ACK, URG and RST are taken all the same (MUST-66), and the probe is
-         * answered. */
+    if (s->seq == c->rcv_nxt && c->rcv_edge == c->rcv_nxt) {
+        /* A closed window: the text is not acceptable, and answered; ACK, URG and RST are taken all
+         * the same (MUST-66). */
+        if ((s->flags & TCP_RST) == 0)
+            tcp_ack_now(tcp, c, false);
         s->len = 0;
         s->flags &= (uint16_t)~TCP_FIN;
-        tcp_ack_now(tcp, c, true);
         return (enum weir_drop)NEXT;
     }
     answer_unacceptable(tcp, c, s);
@@ -181,6 +189,8 @@ static enum weir_drop check_reset(struct tcp_room *tcp, struct tcp_conn *c,
 {
     if ((s->flags & TCP_RST) == 0)
         return (enum weir_drop)NEXT;
+    if (s->seq < c->rcv_nxt) /* what it carries reaches into the window, RST itself does not */
+        return WEIR_DROP_TCP_RST;
     if (s->seq != c->rcv_nxt) { /* RFC 5961 3.2 */
         challenge(tcp, c, s->now);
         return WEIR_DROP_TCP_RST;

@@ -95,10 +95,11 @@ static bool counts_at_beginning(enum weir_tcp_setting setting)
 }
 
 /* A buffer that holds something keeps its blocks, and they bound it. */
-static bool may_resize(struct tcp_conn *c, enum weir_tcp_setting setting, uint32_t value)
+static bool may_resize(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_setting setting,
+                       uint32_t value)
 {
     if (setting == WEIR_TCP_SEND_BYTES_MAX)
-        return tcp_send_resize(c, value);
+        return tcp_send_resize(tcp, c, value);
     if (setting == WEIR_TCP_RECEIVE_BYTES_MAX && c->state != WEIR_TCP_LISTEN)
         return tcp_receive_resize(c, value);
     return true;
@@ -149,7 +150,7 @@ int tcp_set(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_setting sett
         return WEIR_E_RANGE;
     if (counts_at_beginning(setting) && (c->state != WEIR_TCP_CLOSED || c->closed_told))
         return WEIR_E_INVALID;
-    if (!may_resize(c, setting, value))
+    if (!may_resize(tcp, c, setting, value))
         return WEIR_E_RANGE;
     store(&c->set, setting, value);
     CHECK(tcp->handler, load(&c->set, setting) == value);

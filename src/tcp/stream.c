@@ -46,7 +46,7 @@ static void queue_changed(struct tcp_room *tcp, struct tcp_conn *c)
 }
 
 /* Copy into the queue; answers how many bytes, or why none. */
-static int enqueue(struct tcp_conn *c, struct weir_ref data)
+static int enqueue(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data)
 {
     uint64_t room = room_to_write(c);
     size_t len = data.len < room ? data.len : (size_t)room;
@@ -55,7 +55,7 @@ static int enqueue(struct tcp_conn *c, struct weir_ref data)
     if (len == 0)
         return WEIR_E_WOULD_BLOCK;
     if (ring_is_empty(&c->send)) /* the buffer may have been made smaller or larger */
-        (void)tcp_send_resize(c, c->set.send_bytes_max);
+        (void)tcp_send_resize(tcp, c, c->set.send_bytes_max);
     size_t written = ring_write(&c->send, c->send.end, (struct weir_ref){data.data, len},
                                 BLOCKS_NORMAL);
     if (written < len)
@@ -75,7 +75,7 @@ int tcp_send(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data, uns
         data.len = INT32_MAX;
     int written = 0;
     if (data.len > 0) {
-        written = enqueue(c, data);
+        written = enqueue(tcp, c, data);
         if (written < 0)
             return written;
         all = all && (size_t)written == data.len;

@@ -316,7 +316,7 @@ void tcp_conn_rings(struct tcp_room *tcp, struct tcp_conn *c, uint64_t snd_head,
 
 /* The size of a buffer changes, and if it is empty its blocks; false when it holds something, in blocks
  * too small for so many bytes. */
-bool tcp_send_resize(struct tcp_conn *c, uint32_t bytes);
+bool tcp_send_resize(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes);
 bool tcp_receive_resize(struct tcp_conn *c, uint32_t bytes);
 
 /* The connection is over, for `reason` (WEIR_OK: in order): out of the table and all lists, timers off,
@@ -476,6 +476,11 @@ void tcp_rcv_unpromise(struct tcp_room *tcp, struct tcp_conn *c);
  * the timer (RFC 9293 3.8.6.3; RFC 2525 2.13), or at once. */
 void tcp_delack_data(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes, unsigned segments,
                      weir_time now);
+
+/* What a full-sized segment of the peer carries, as far as it is known: rcv_mss, which is what options
+ * leave of the MSS, so that options make no stretch ACKs (RFC 2525 2.13); but not more than we announced,
+ * though a device may have put together more without saying so. */
+uint16_t tcp_rcv_mss(const struct tcp_conn *c);
 
 /* Acknowledge now; with `each`, by a segment of its own (a duplicate ACK). */
 void tcp_ack_now(struct tcp_room *tcp, struct tcp_conn *c, bool each);

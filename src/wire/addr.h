@@ -119,7 +119,7 @@ struct eth_addr ip4_multicast_mac(struct ip4_addr group);
 
 static inline bool ip6_eq(struct ip6_addr a, struct ip6_addr b)
 {
-    return load64(a.b) == load64(b.b) && load64(a.b + 8) == load64(b.b + 8);
+    return __builtin_memcmp(a.b, b.b, sizeof a.b) == 0; /* two words, no call */
 }
 
 static inline bool ip6_is_unspecified(struct ip6_addr a)
@@ -144,7 +144,8 @@ static inline bool ip6_is_link_local(struct ip6_addr a) /* fe80::/10, RFC 4291 2
 
 static inline bool ip6_is_mapped(struct ip6_addr a) /* ::ffff:0:0/96, RFC 4291 2.5.5.2 */
 {
-    return load64(a.b) == 0 && load32(a.b + 8) == 0xffffU;
+    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    return __builtin_memcmp(a.b, prefix, sizeof prefix) == 0;
 }
 
 /* ff02::1:ff00:0/104, RFC 4291 2.7.1 */

@@ -79,8 +79,17 @@ class Build:
         return program
 
 
+def run_matrix(program, arguments):
+    """The exit code; below zero when it was killed, None when it does not end."""
+    try:
+        return subprocess.run([str(program), '--shown', '1'] + shlex.split(arguments), capture_output=True,
+                              timeout=SECONDS_MAX).returncode
+    except subprocess.TimeoutExpired:
+        return None
+
+
 def judge(build, fault):
-    """'caught', or why not."""
+    """'caught' and how, or why not."""
     source = ROOT / fault['file']
     text = source.read_text()
     if text.count(fault['old']) != 1:
@@ -90,12 +99,12 @@ def judge(build, fault):
             program = build.make(pathlib.Path(scratch), source, text.replace(fault['old'], fault['new']))
         except RuntimeError as error:
             return f'it does not build: {error}'
-        try:
-            done = subprocess.run([str(program), '--shown', '1'] + shlex.split(fault['run']),
-                                  capture_output=True, text=True, timeout=SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            return 'caught' # it hangs: so would a test
-    return 'missed' if done.returncode == 0 else 'caught'
+        code = run_matrix(program, fault['run'])
+    if run_matrix(build.directory / MATRIX, fault['run']) != 0:
+        return 'no difference seen: these cells fail without it'
+    if code is None or code < 0:
+        return 'caught, by an assertion' if code is not None else 'caught, it does not end'
+    return 'missed' if code == 0 else 'caught'
 
 
 def main():
@@ -107,7 +116,7 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = pool.map(lambda fault: judge(build, fault), faults)
         for number, (fault, verdict) in enumerate(zip(faults, verdicts), 1):
-            good = verdict == 'caught'
+            good = verdict.startswith('caught')
             failed += not good
             print(f"{'' if good else 'not '}ok {number} - {fault['name']}: {verdict}", flush=True)
     print(f'1..{len(faults)}')

@@ -99,8 +99,10 @@ const struct model_rule model_rules[] = {
     /* ---- 3.10.7.4 third: security and compartment: MAY-10, not implemented (A.1) ---- */
 
     /* ---- 3.10.7.4 fourth: SYN ---- */
-    {"3.10.7.4 fourth: passive open", "3.10.7.4", 44, IN(SYN_RECEIVED),
-     {WHEN(SYN), WHEN(PASSIVE)}, {0}, .next = MODEL_LISTEN, .go = MODEL_RETURN},
+    /* The text returns to LISTEN here, at the word of whoever hits the window. That is what RFC
+     * 5961 4 forbids in the states that follow, and one answer does for all. */
+    {"3.10.7.4 fourth; policy: a SYN does not end a passive open", "ATK-SYN-10", 44,
+     IN(SYN_RECEIVED), {WHEN(SYN), WHEN(PASSIVE)}, {DO_SEND_ACK}, .go = MODEL_RETURN},
     {"RFC 5961 4: SYN inside a connection", "UN-04", 44, OTHER, {WHEN(SYN)}, {DO_SEND_ACK},
      .go = MODEL_RETURN},
 

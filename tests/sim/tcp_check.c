@@ -162,7 +162,7 @@ static void not_doubled(struct weir_tcp_info *i)
 
 static void old_sample(struct weir_tcp_info *i)
 {
-    i->age = 4 * WEIR_NS_PER_MS;
+    i->rtt_us_min = 2000001;
 }
 
 static void no_sample(struct weir_tcp_info *i)
@@ -183,7 +183,7 @@ static void rcv_wrong(struct weir_tcp_info *i)
 
 static void wide_window(struct weir_tcp_info *i)
 {
-    i->rcv_wnd_bytes++;
+    i->rcv_wnd_bytes = BUFFER + 1;
 }
 
 static void far_island(struct weir_tcp_info *i)

@@ -366,6 +366,7 @@ static void test_SYN_RECEIVED_to_ESTAB_after_a_simultaneous_open(void **state)
     active_open(&s);
     peer_sends(&s, TCP_SYN, 0);
     peer_sends_at(&s, PEER_ISS, s.ack, TCP_SYN | TCP_ACK, 0);
+    peer_sends(&s, TCP_ACK, 0);
     expect_state(&s, WEIR_TCP_ESTABLISHED);
     end(&s);
 }

@@ -94,6 +94,8 @@ static inline struct weir_config host_config(void)
     return config;
 }
 
+static inline void host_settle(struct host *h);
+
 /* Addresses 10.0.0.1/24 and 2001:db8::1/64 on bare IP, 192.168.0.1/24 on Ethernet. */
 static inline struct host *host_open_with(const struct weir_config *config, uint64_t seed)
 {
@@ -139,8 +141,7 @@ static inline struct host *host_open_with(const struct weir_config *config, uint
     assert_int_equal(net_add_address(&h->net, IP_IFACE, addr("2001:db8::1"), 64, h->now), WEIR_OK);
     assert_int_equal(net_add_address(&h->net, ETH_IFACE, addr("192.168.0.1"), 24, h->now),
                      WEIR_OK);
-    h->ifindex = IP_IFACE;
-    tcp_begin(&h->tcp, h->now);
+    host_settle(h);
     return h;
 }
 
@@ -234,6 +235,18 @@ static inline void host_pass(struct host *h, weir_time ns)
     assert_true(tcp_invariants(&h->tcp));
 }
 
+/* Until addresses are checked and announced. */
+static inline void host_settle(struct host *h)
+{
+    for (unsigned i = 0; i < 12; i++) {
+        for (h->ifindex = 0; h->ifindex < 2; h->ifindex++)
+            while (host_output(h))
+                ;
+        host_pass(h, 1 * S);
+    }
+    h->ifindex = IP_IFACE;
+}
+
 /* Read the next event, as a stack does. */
 static inline bool host_event(struct host *h, struct weir_event *event)
 {
@@ -251,8 +264,12 @@ static inline void host_close(struct host *h)
     host_begin(h);
     for (uint32_t i = 0; i < h->tcp.conns.fresh; i++) {
         struct tcp_conn *c = pool_at(&h->tcp.conns, i);
-        if (pool_in_use(&h->tcp.conns, i) && !c->released && c->listener == TCP_NONE)
+        if (!pool_in_use(&h->tcp.conns, i) || c->listener != TCP_NONE)
+            continue;
+        if (!c->released)
             tcp_close(&h->tcp, c, true);
+        else if (c->state != WEIR_TCP_CLOSED)
+            tcp_conn_abort(&h->tcp, c, WEIR_E_ABORTED);
     }
     for (unsigned round = 0; round < 20; round++) {
         while (host_event(h, &event))

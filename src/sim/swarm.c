@@ -18,7 +18,7 @@ enum {
 };
 
 #define EVENTS_MAX   UINT64_C(3000000)
-#define BUDGET_BYTES UINT64_C(600000) /* of a run, both directions */
+#define BUDGET_BYTES UINT64_C(1000000) /* of a run, both directions */
 #define KB           UINT64_C(1024)
 
 struct swarm {
@@ -293,7 +293,9 @@ static void draw_behaviour(struct swarm *s, struct tcp_side *side)
 
 static uint64_t draw_bytes(struct swarm *s)
 {
-    uint64_t most = s->budget / 2, bytes = chance(s, 15) ? 0 : sized(s, 1, most > 0 ? most : 1);
+    uint64_t most = s->budget / 2 > 0 ? s->budget / 2 : 1, bytes = 0;
+    if (chance(s, 85))
+        bytes = chance(s, 40) ? between(s, 1, most) : sized(s, 1, most);
     s->budget -= bytes < s->budget ? bytes : s->budget;
     return bytes;
 }

@@ -15,6 +15,7 @@ enum {
 };
 
 #define RETRY         (50 * WEIR_NS_PER_MS) /* when a limit was reached: no event will come */
+#define TALK_PATIENCE (900 * WEIR_NS_PER_S) /* with a talk that may fail */
 #define PEER_PATIENCE (200 * WEIR_NS_PER_S) /* with a peer that has gone without a word */
 
 struct talk;
@@ -475,6 +476,9 @@ static void talk_start(struct sim *sim, void *ctx)
 {
     struct talk *talk = ctx;
     talk->started = true;
+    /* What a limit has cut short may wait for ever on the other side. */
+    for (unsigned i = 0; i < 2 && talk->config.may_fail; i++)
+        (void)sim_at(sim, sim_now(sim) + TALK_PATIENCE, peer_is_gone, &talk->end[i]);
     end_connect(sim, &talk->end[0]);
     if (talk->config.crossing)
         end_connect(sim, &talk->end[1]);

@@ -195,7 +195,7 @@ struct tcp_conn {
     struct tcp_seq rcv_acked; /* the acknowledgment sent last (Last.ACK.sent of RFC 7323) */
     struct tcp_seq rcv_up;    /* with urgent_in: past the urgent data */
     uint32_t holes;           /* index of a struct tcp_holes, or TCP_NONE */
-    uint32_t bytes_unacked;   /* received in sequence since the last acknowledgment */
+    uint32_t bytes_unacked;   /* in sequence since the last ACK, with options */
     uint32_t promised_kb;     /* packet memory reserved for the window */
     uint32_t ts_recent, ts_recent_s; /* ... and when it was set, in seconds of the stack's clock */
     uint32_t ts_offset;       /* of our timestamps (RFC 7323 7.1) */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * The receive window: how far its right edge may move.
  *
- * rcv_edge is the rightmost edge ever told, and everything below it is taken (RFC 7323 2.4). The edge that
- * a segment tells is rcv_nxt plus a multiple of 2^rcv_scale. As rcv_nxt moves by odd numbers of bytes, the
- * multiples move with it: rounded down, the edge would go back a little each time (SHLD-14), so it is
- * rounded up. That creeps, by less than a unit an ACK, so the window is opened up to a slack short of the
- * buffer's size, and rounding may use the slack. It lasts for the ACKs of a buffer full of ordinary
- * segments. A sender that spends it by small segments on a reader that does not read gets the edge rounded
- * down, by less than a unit, which RFC 7323 allows; what it was told before is still taken. */
+ * rcv_edge is the rightmost edge ever told, and everything below it is taken (RFC 7323 2.4). The
+ * edge that a segment tells is rcv_nxt plus a multiple of 2^rcv_scale. As rcv_nxt moves by odd
+ * numbers of bytes, the multiples move with it: rounded down, the edge would go back a little each
+ * time (SHLD-14), so it is rounded up. That creeps, by less than a unit an ACK, so the window is
+ * opened up to a slack short of the buffer's size, and rounding may use the slack. It lasts for the
+ * ACKs of a buffer full of ordinary segments. A sender that spends it by small segments on a reader
+ * that does not read gets the edge rounded down, by less than a unit, which RFC 7323 allows; what
+ * it was told before is still taken. */
 #include "tcp/tcp.h"
 
 /* The receive buffer, as the windows see it. */
@@ -27,8 +28,8 @@ static uint64_t min64(uint64_t a, uint64_t b)
 static struct rcv_room room_of(const struct tcp_conn *c, uint64_t bytes)
 {
     uint64_t unit = UINT64_C(1) << c->rcv_scale, slack = 0;
-    /* A buffer that was made smaller after the scale was agreed on must still hold some units, or no
-     * window could be told at all. */
+    /* A buffer that was made smaller after the scale was agreed on must still hold some units, or
+     * no window could be told at all. */
     if (bytes < 4 * unit)
         bytes = 4 * unit;
     if (c->rcv_scale > 0) { /* less than a unit for each ACK of two segments of 1,448 bytes */
@@ -42,8 +43,8 @@ static struct rcv_room room_of(const struct tcp_conn *c, uint64_t bytes)
         .unit = unit,
         .hard = min64(c->receive.head + bytes, c->rcv_nxt + told_max),
         .size = min64(bytes - slack, told_max),
-        /* The receiver assumes that the peer's segments are as large as its own (3.8.6.2.2), unless it
-         * has seen larger ones. */
+        /* The receiver assumes that the peer's segments are as large as its own (3.8.6.2.2), unless
+         * it has seen larger ones. */
         .segment = mss > seen ? mss : seen,
     };
 }
@@ -66,8 +67,8 @@ static uint64_t edge_kept(const struct tcp_conn *c, const struct rcv_room *room)
     return edge <= room->hard ? edge : c->rcv_edge;
 }
 
-/* The least step (MUST-39): two segments, to have it move with the ACKs of a stream; one when the window is
- * closed, for which the sender waits; and never more than half the buffer. */
+/* The least step (MUST-39): two segments, to have it move with the ACKs of a stream; one when the
+ * window is closed, for which the sender waits; and never more than half the buffer. */
 static uint64_t step_min(const struct tcp_conn *c, const struct rcv_room *room)
 {
     bool closed = c->rcv_edge - c->rcv_nxt < room->segment;
@@ -76,7 +77,8 @@ static uint64_t step_min(const struct tcp_conn *c, const struct rcv_room *room)
 
 /* ---- the promise ---- */
 
-/* What the window up to an edge costs in packet memory, in KB, beyond the floor that everybody has. */
+/* What the window up to an edge costs in packet memory, in KB, beyond the floor that everybody has.
+ * */
 static uint32_t promise_kb(const struct tcp_room *tcp, const struct tcp_conn *c, uint64_t edge)
 {
     uint64_t bytes = edge - c->receive.head, floor = tcp->config->tcp_window_floor_bytes;
@@ -85,7 +87,8 @@ static uint32_t promise_kb(const struct tcp_room *tcp, const struct tcp_conn *c,
     return (uint32_t)(blocks_span_bytes((enum blocks_class)c->receive.class, bytes - floor) >> 10);
 }
 
-/* Make the promise what an edge needs; false, with the promise as it was, when it may not grow so far. */
+/* Make the promise what an edge needs; false, with the promise as it was, when it may not grow so
+ * far. */
 static bool promise(struct tcp_room *tcp, struct tcp_conn *c, uint64_t edge)
 {
     uint32_t kb = promise_kb(tcp, c, edge);
@@ -133,8 +136,8 @@ void tcp_rcv_read(struct tcp_room *tcp, struct tcp_conn *c)
                 c->state == WEIR_TCP_FIN_WAIT_2;
     if (!open || c->fin_received)
         return;
-    /* The sender is told when the window has become twice as large: while it is large anyway, the ACKs of
-     * the data tell soon enough, and from zero any step that is allowed will do. */
+    /* The sender is told when the window has become twice as large: while it is large anyway, the
+     * ACKs of the data tell soon enough, and from zero any step that is allowed will do. */
     struct rcv_room room = room_of(c, c->set.receive_bytes_max);
     uint64_t edge = edge_open(c, &room), window = c->rcv_edge - c->rcv_nxt;
     if (edge < c->rcv_edge + step_min(c, &room) || edge - c->rcv_edge < window)

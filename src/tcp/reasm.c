@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
- * Reassembly (RFC 9293 3.10.7.4, seventh) and what is told of it: SACK (RFC 2018) and DSACK (RFC 2883).
+ * Reassembly (RFC 9293 3.10.7.4, seventh) and what is told of it: SACK (RFC 2018) and DSACK (RFC
+ * 2883).
  *
- * A byte is written once, where it belongs in the receive ring, by the first segment that brings it; what
- * comes later for the same place is not looked at (ATK-BLD-14). Which bytes above rcv_nxt are there
- * is said by `islands`. What was told by SACK is never thrown away. */
+ * A byte is written once, where it belongs in the receive ring, by the first segment that brings
+ * it; what comes later for the same place is not looked at (ATK-BLD-14). Which bytes above rcv_nxt
+ * are there is said by `islands`. What was told by SACK is never thrown away. */
 #include "tcp/tcp.h"
 
 /* ---- the record of holes ---- */
@@ -96,7 +97,8 @@ static bool append_between(struct tcp_room *tcp, struct tcp_conn *c, const struc
                            uint64_t end, struct tcp_holes *h)
 {
     bool whole = true;
-    /* What was cut off below rcv_nxt was noted already: the first duplicate is told (RFC 2883 4.2). */
+    /* What was cut off below rcv_nxt was noted already: the first duplicate is told (RFC 2883 4.2).
+     * */
     bool noted = !c->sack || (h->dsack_start != h->dsack_end && h->dsack_end == s->seq);
     while (whole && c->rcv_nxt < end) {
         struct range gap = ranges_gap_after(&h->islands, &tcp->ranges, c->rcv_nxt);
@@ -128,7 +130,8 @@ static void moved(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_seg
             tcp_urgent_octet(tcp, c);
         tcp_raise(tcp, c, WEIR_EVENT_READABLE, WEIR_OK);
     }
-    tcp_delack_data(tcp, c, (uint32_t)(c->rcv_nxt - before), s->segments, s->now);
+    uint32_t options = (s->header->header_len - (uint32_t)TCP_HEADER_BYTES) * s->segments;
+    tcp_delack_data(tcp, c, (uint32_t)(c->rcv_nxt - before) + options, s->segments, s->now);
 }
 
 static enum weir_drop in_sequence(struct tcp_room *tcp, struct tcp_conn *c,

@@ -102,10 +102,12 @@ static enum tcp_repair repair_wanted(const struct tcp_conn *c)
 {
     if (c->state <= WEIR_TCP_LISTEN || c->state == WEIR_TCP_TIME_WAIT)
         return TCP_REPAIR_NONE;
+    if (in_handshake(c))
+        return TCP_REPAIR_RETRANSMIT; /* also while the SYN has found no way out */
     if (c->snd_una < c->snd_max) /* beyond a window that was closed after it was sent: MUST-35 */
-        return c->snd_wnd == 0 && !in_handshake(c) ? TCP_REPAIR_PERSIST : TCP_REPAIR_RETRANSMIT;
+        return c->snd_wnd == 0 ? TCP_REPAIR_PERSIST : TCP_REPAIR_RETRANSMIT;
     uint64_t end = tcp_snd_end(c);
-    if (in_handshake(c) || c->snd_max >= end)
+    if (c->snd_max >= end)
         return TCP_REPAIR_NONE;
     if (window_holds(c, end - c->snd_max))
         return TCP_REPAIR_PERSIST;
@@ -305,8 +307,9 @@ static bool expire_persist(struct tcp_room *tcp, struct tcp_conn *c, weir_time n
 static bool expire_repair(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     enum tcp_repair wanted = repair_wanted(c);
-    if (wanted != c->repair) { /* cannot be, if all told of what they changed */
+    if (wanted != c->repair) { /* what found no way out, or no memory, is tried again */
         tcp_repair_update(tcp, c, false, now);
+        tcp_ready(tcp, c);
         return true;
     }
     bool lives = true;

@@ -195,7 +195,12 @@ static enum weir_drop check_reset(struct tcp_room *tcp, struct tcp_conn *c,
         challenge(tcp, c, s->now);
         return WEIR_DROP_TCP_RST;
     }
-    tcp_conn_end(tcp, c, c->state == WEIR_TCP_SYN_RECEIVED ? WEIR_E_REFUSED : WEIR_E_RESET);
+    int reason = WEIR_E_RESET;
+    if (c->state == WEIR_TCP_SYN_RECEIVED)
+        reason = WEIR_E_REFUSED;
+    else if (c->state == WEIR_TCP_CLOSING || c->state == WEIR_TCP_LAST_ACK)
+        reason = WEIR_OK; /* all was said: what was received may be read, and nobody is signalled */
+    tcp_conn_end(tcp, c, reason);
     return WEIR_DROP_NONE;
 }
 

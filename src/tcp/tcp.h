@@ -472,14 +472,13 @@ void tcp_rcv_read(struct tcp_room *tcp, struct tcp_conn *c);
 /* All of the promise is given back. */
 void tcp_rcv_unpromise(struct tcp_room *tcp, struct tcp_conn *c);
 
-/* `bytes` came in sequence in `segments` segments: acknowledge every second full-sized one, or later by
- * the timer (RFC 9293 3.8.6.3; RFC 2525 2.13), or at once. */
+/* `bytes`, with the options of their segments, came in sequence in `segments` segments: acknowledge every
+ * second full-sized one, or later by the timer (RFC 9293 3.8.6.3; RFC 2525 2.13), or at once. */
 void tcp_delack_data(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes, unsigned segments,
                      weir_time now);
 
-/* What a full-sized segment of the peer carries, as far as it is known: rcv_mss, which is what options
- * leave of the MSS, so that options make no stretch ACKs (RFC 2525 2.13); but not more than we announced,
- * though a device may have put together more without saying so. */
+/* The payload of a full-sized segment of the peer, as far as it is known: rcv_mss; but not more than we
+ * announced, though a device may have put together more without saying so. */
 uint16_t tcp_rcv_mss(const struct tcp_conn *c);
 
 /* Acknowledge now; with `each`, by a segment of its own (a duplicate ACK). */

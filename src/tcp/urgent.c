@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * Urgent data coming in (RFC 9293 3.8.5 and 3.10.7.4, sixth; RFC 6093). The pointer is a sequence number
- * and nothing else: no memory is ever addressed by it (ATK-URG-02). */
+ * Urgent data coming in (RFC 9293 3.8.5 and 3.10.7.4, sixth; RFC 6093). The pointer is a sequence
+ * number and nothing else: no memory is ever addressed by it (ATK-URG-02). */
 #include "tcp/tcp.h"
 
-/* With URGENT_INLINE off, the octet before rcv_up is kept out of the stream: as soon as it is there, it
- * is copied out; in the ring it stays where it is, and the reader passes over it (`oob_gone`). */
+/* With URGENT_INLINE off, the octet before rcv_up is kept out of the stream: as soon as it is
+ * there, it is copied out; in the ring it stays where it is, and the reader passes over it
+ * (`oob_gone`). */
 void tcp_urgent_octet(struct tcp_room *tcp, struct tcp_conn *c)
 {
     if (!c->urgent_in || c->oob_gone || c->set.urgent_inline || c->receive_shut)
@@ -26,8 +27,8 @@ void tcp_urgent_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct t
      * urgent data ended before this segment, which is no news (ATK-URG-01). */
     if (!open || c->fin_received || s->header->urgent == 0)
         return;
-    /* Past the urgent data (MUST-62), from the segment's own beginning, which trimming may have moved;
-     * in a window of zero, too (MUST-66). */
+    /* Past the urgent data (MUST-62), from the segment's own beginning, which trimming may have
+     * moved; in a window of zero, too (MUST-66). */
     uint64_t up = tcp_unwrap(s->header->seq, c->rcv_nxt) + s->header->urgent;
     if (up <= c->receive.head || (c->urgent_in && up <= tcp_unwrap(c->rcv_up, c->rcv_nxt)))
         return;

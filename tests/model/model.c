@@ -127,10 +127,12 @@ static void do_reply(unsigned action, struct model_result *r, const struct model
     }
 }
 
-static void new_tcb(struct model_conn *c)
+static void new_tcb(struct model_conn *c, uint32_t window)
 {
     c->passive = true;
     c->fin_sent = false;
+    c->snd_wnd = 0;
+    c->snd_wnd_max = window;
     c->iss = seq_make(0); /* drawn: the comparison takes it from the SYN,ACK */
     c->snd_una = c->iss;
     c->snd_nxt = seq_add(c->iss, 1);
@@ -153,7 +155,7 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
     struct model_conn *c = &r->conn;
     switch (action) {
     case DO_NEW_TCB:
-        new_tcb(c);
+        new_tcb(c, s->window);
         r->reply.seq_drawn = true; /* kept by the SYN,ACK that follows */
         c->irs = s->seq;
         c->rcv_nxt = seq_add(s->seq, 1);

@@ -28,18 +28,48 @@ static void test_I_31_every_second_full_segment_is_acknowledged_at_once(void **s
     receiver_free(r);
 }
 
-/* RFC 2525 2.13: with 12 bytes of timestamps in each segment, a full one carries 1448 bytes, and the
- * second of them is acknowledged although they are less than two MSS. */
+/* RFC 2525 2.13: with 12 bytes of timestamps in each segment, a full one carries 1448 bytes, and
+ * the second of them is acknowledged although they are less than two MSS. */
 static void test_I_31_full_segments_with_options_are_full(void **state)
 {
     (void)state;
     struct receiver *r = receiver_new((struct receiver_config){.timestamps = true});
+    r->options = 12;
     for (unsigned i = 0; i < 40; i += 2) {
         arrive(r, 1448 * i, 1448);
         assert_false(ack_is_due(r));
         arrive(r, 1448 * (i + 1), 1448);
         expect_ack(r, 1448 * (i + 2), 0);
     }
+    receiver_free(r);
+}
+
+/* The options of a peer that reports blocks take more of some segments: they are full all the same.
+ * */
+static void test_I_31_full_segments_carry_what_their_options_leave(void **state)
+{
+    (void)state;
+    static const uint8_t options[] = {12, 24, 32, 40, 12, 40};
+    struct receiver *r = receiver_new((struct receiver_config){.timestamps = true});
+    uint64_t at = 0;
+    for (unsigned i = 0; i < 6; i++) {
+        r->options = options[i];
+        for (unsigned second = 0; second < 2; second++) {
+            assert_false(ack_is_due(r));
+            arrive(r, at, MSS - (uint32_t)options[i]);
+            at += MSS - (uint32_t)options[i];
+        }
+        expect_ack(r, at, 0);
+    }
+    /* and together, when a device has not said that it put them together */
+    arrive(r, at, 5000);
+    at += 5000;
+    send_acks(r);
+    r->options = 12;
+    arrive(r, at, 1448);
+    assert_false(ack_is_due(r));
+    arrive(r, at + 1448, 1448);
+    assert_true(ack_is_due(r));
     receiver_free(r);
 }
 
@@ -60,7 +90,8 @@ static void test_I_31_small_segments_add_up(void **state)
     receiver_free(r);
 }
 
-/* MUST-40: the delay runs from the first byte that was not acknowledged, and is below half a second. */
+/* MUST-40: the delay runs from the first byte that was not acknowledged, and is below half a
+ * second. */
 static void test_I_31_the_delay_is_limited_from_the_first_byte_on(void **state)
 {
     (void)state;
@@ -206,6 +237,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_I_31_every_second_full_segment_is_acknowledged_at_once),
         cmocka_unit_test(test_I_31_full_segments_with_options_are_full),
+        cmocka_unit_test(test_I_31_full_segments_carry_what_their_options_leave),
         cmocka_unit_test(test_I_31_small_segments_add_up),
         cmocka_unit_test(test_I_31_the_delay_is_limited_from_the_first_byte_on),
         cmocka_unit_test(test_no_delay_and_quick_ack_acknowledge_each_segment),

@@ -50,6 +50,8 @@ struct pair_side {
     unsigned sent;         /* packets so far */
     struct tcp_header last; /* header of the segment sent last */
     size_t last_len;        /* ... and its payload */
+    uint8_t packet[PAIR_PACKET_MAX]; /* the whole packet ... */
+    size_t packet_len;               /* ... and its length */
 };
 
 struct pair {
@@ -145,6 +147,8 @@ static inline void pair_note(struct pair_side *side, const uint8_t *packet, size
         return;
     assert_int_equal(tcp_parse(&side->last, packet + ip, len - ip, len - ip), WEIR_DROP_NONE);
     side->last_len = len - ip - side->last.header_len;
+    memcpy(side->packet, packet, len);
+    side->packet_len = len;
     side->sent++;
 }
 

@@ -78,8 +78,8 @@ static void test_without_scaling_the_field_is_the_limit(void **state)
     receiver_free(r);
 }
 
-/* MUST-39: the edge moves by min(half the buffer, a segment) or more; here by two segments, so that an ACK
- * for every second one moves it. */
+/* MUST-39: the edge moves by min(half the buffer, a segment) or more; here by two segments, so that
+ * an ACK for every second one moves it. */
 static void test_MUST_39_the_edge_moves_by_two_segments(void **state)
 {
     (void)state;
@@ -182,7 +182,8 @@ static void test_I_25_the_edge_never_moves_left(void **state)
     fill_and_read(16 << 20, 1428); /* an ACK moves by 296 over a multiple of 512 */
 }
 
-/* Smaller steps than any slack lasts for: the edge may go back by less than a unit of the field (RFC
+/* Smaller steps than any slack lasts for: the edge may go back by less than a unit of the field
+ * (RFC
  * 7323 2.4), and what it said before is taken all the same. */
 static void test_I_25_what_was_told_is_taken_though_rounding_went_back(void **state)
 {
@@ -230,7 +231,8 @@ static void test_I_25_a_buffer_made_smaller_takes_nothing_back(void **state)
     receiver_free(r);
 }
 
-/* A unit of the field may be larger than the buffer has become: some window can be told all the same. */
+/* A unit of the field may be larger than the buffer has become: some window can be told all the
+ * same. */
 static void test_a_buffer_smaller_than_a_unit_still_opens(void **state)
 {
     (void)state;
@@ -365,7 +367,8 @@ static void test_the_promise_is_of_whole_blocks_above_the_floor(void **state)
     receiver_free(r);
 }
 
-/* With everything promised elsewhere, a connection gets the floor, and not less than it was told. */
+/* With everything promised elsewhere, a connection gets the floor, and not less than it was told.
+ * */
 static void test_a_promise_that_is_refused_holds_the_window_back(void **state)
 {
     (void)state;
@@ -397,8 +400,8 @@ static void test_a_promise_that_is_refused_holds_the_window_back(void **state)
     receiver_free(r);
 }
 
-/* Whatever happens, what is promised in all is what the connection notes (receiver_check() compares),
- * and it is never less than what the window can still cost above the floor. */
+/* Whatever happens, what is promised in all is what the connection notes (receiver_check()
+ * compares), and it is never less than what the window can still cost above the floor. */
 static void test_promises_are_conserved(void **state)
 {
     (void)state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "receiver.h"
 
-/* ---- RFC 2018 section 7: the left edge is 5000, and eight segments of 500 bytes are sent. Offsets here
- * count from 0, so they are less by 5000. ---- */
+/* ---- RFC 2018 section 7: the left edge is 5000, and eight segments of 500 bytes are sent. Offsets
+ * here count from 0, so they are less by 5000. ---- */
 
 static void test_I_28_rfc2018_case_1_in_sequence_tells_no_blocks(void **state)
 {
@@ -151,8 +151,8 @@ static void test_I_28_rfc2883_example_3_a_duplicate_out_of_order(void **state)
     receiver_free(r);
 }
 
-/* Two segments before anything is sent: each is answered for what it brought, the duplicate with the
- * block that it is part of (4). */
+/* Two segments before anything is sent: each is answered for what it brought, the duplicate with
+ * the block that it is part of (4). */
 static void test_I_28_a_duplicate_stands_before_its_own_block(void **state)
 {
     (void)state;
@@ -310,7 +310,8 @@ static void permute(unsigned *order, unsigned n, unsigned k, void (*with)(const 
     }
 }
 
-/* Five segments in an order: each above a hole, and each that fills one, is acknowledged at once. */
+/* Five segments in an order: each above a hole, and each that fills one, is acknowledged at once.
+ * */
 static void five_segments(const unsigned *order)
 {
     struct receiver *r = receiver_new((struct receiver_config){.irs = 0xfffff500});
@@ -382,8 +383,8 @@ static void expect_island(const struct model *m, uint32_t start, uint32_t end)
         assert_true(model_has(m, at));
 }
 
-/* The blocks of an acknowledgment describe only what is held; the first that is no duplicate holds the
- * segment that came last, if that is above the acknowledgment. */
+/* The blocks of an acknowledgment describe only what is held; the first that is no duplicate holds
+ * the segment that came last, if that is above the acknowledgment. */
 static void expect_blocks(const struct model *m, const struct told *told, uint64_t start, bool kept)
 {
     unsigned i = 0;
@@ -474,7 +475,8 @@ static void test_islands_end_at_their_limit_and_still_grow(void **state)
     receiver_free(r);
 }
 
-/* A segment of which only a part can be kept: what joins islands is, what would stand alone is not. */
+/* A segment of which only a part can be kept: what joins islands is, what would stand alone is not.
+ * */
 static void test_at_the_limit_parts_that_join_islands_are_kept(void **state)
 {
     (void)state;
@@ -677,7 +679,8 @@ static void test_ATK_HDR_13_empty_segments_tell_nobody_anything(void **state)
     receiver_free(r);
 }
 
-/* Each of the segments that a device put together counts, above a hole; in sequence one ACK will do. */
+/* Each of the segments that a device put together counts, above a hole; in sequence one ACK will
+ * do. */
 static void test_I_31_segments_put_together_count_above_a_hole(void **state)
 {
     (void)state;

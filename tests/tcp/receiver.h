@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What the tests of the receiver share: an established connection in a room of its own, with nothing to
- * send; segments for it whose every byte is known from its place in the stream and a version; and the
- * acknowledgments that go out, of which the edge told by each is checked against all before (I-25).
- * Offsets count from the first byte of the stream. */
+ * What the tests of the receiver share: an established connection in a room of its own, with
+ * nothing to send; segments for it whose every byte is known from its place in the stream and a
+ * version; and the acknowledgments that go out, of which the edge told by each is checked against
+ * all before (I-25). Offsets count from the first byte of the stream. */
 #ifndef TESTS_TCP_RECEIVER_H
 #define TESTS_TCP_RECEIVER_H
 
@@ -59,6 +59,7 @@ struct receiver {
     unsigned cut;       /* in how many parts a packet comes: 1 ... 3 */
     uint16_t segment_size; /* of a packet that a device has put together; or 0 */
     uint16_t urgent;
+    uint8_t options; /* bytes of options that a segment's header says it has */
     uint32_t holes_elsewhere; /* in use by others */
     void *mem[8];
     unsigned mems;
@@ -229,7 +230,7 @@ static inline enum weir_drop arrive_version(struct receiver *r, uint64_t start, 
     cut_packet(r, &rx, RX_HEADER + len);
     struct tcp_header h = {.seq = tcp_wrap(r->first + start),
                            .ack = tcp_wrap(c->snd_una),
-                           .header_len = RX_HEADER,
+                           .header_len = (uint8_t)(RX_HEADER + r->options),
                            .flags = flags | TCP_ACK,
                            .window = 65535,
                            .urgent = r->urgent};

@@ -262,6 +262,7 @@ static int host(const struct arguments *a, struct host *h)
     if (a->device.stats && tcp != NULL)
         tcp_host_print(tcp, out);
     tcp_host_free(tcp); /* its connections, before their stack */
+    station_flush(&h->station);
     good &= station_close(&h->station);
     if (a->device.stats) {
         services_print(&h->services, out);

@@ -22,7 +22,13 @@
 #include "namespace.h"
 #include "weir/tcp.h"
 
-enum { LISTENERS = 16, STACK_ALIGNMENT = 64, STATUS_SIGNALLED = 128, STATUS_NOT_FOUND = 127 };
+enum {
+    LISTENERS = 16, /* beside the connections that were asked for */
+    FLUSH_TURNS = 16,
+    STACK_ALIGNMENT = 64,
+    STATUS_SIGNALLED = 128,
+    STATUS_NOT_FOUND = 127
+};
 
 extern char **environ;
 
@@ -300,6 +306,14 @@ bool station_run(struct station *s, weir_time until)
     while (good && !s->ended && (until == WEIR_TIME_NEVER || clock_monotonic() < until))
         good = turn(s, until);
     return good;
+}
+
+void station_flush(struct station *s)
+{
+    s->serve = NULL;
+    for (unsigned i = 0; i < FLUSH_TURNS; i++)
+        if (!turn(s, 0))
+            return;
 }
 
 /* May the address be used: can an endpoint have it? */

@@ -54,6 +54,9 @@ bool station_command(struct station *station, char **argv);
  * written; a line was, or by station_close() will be, printed. */
 bool station_run(struct station *station, weir_time until);
 
+/* Send what the stack has to send, as far as that goes without waiting: resets, at the end. */
+void station_flush(struct station *station);
+
 /* Print the counters that are not 0, if asked for, close everything and give signals back. False:
  * what was recorded is not whole; a line was printed. */
 bool station_close(struct station *station);

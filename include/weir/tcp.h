@@ -80,14 +80,17 @@ struct weir_tcp_config {
     uint64_t user;            /* comes back with events */
 };
 
-/* Open an endpoint: state CLOSED, to be set and then to listen or to connect. *handle is its name.
- * Errors: WEIR_E_INVALID, WEIR_E_NOT_FOUND (not an address of ours), WEIR_E_EXHAUSTED
- * (tcp_endpoints_max). Bound: constant. */
+/* Open an endpoint: state CLOSED, to be set and then to listen or to connect. *handle is its name. A
+ * port that is asked for is its own until its connection ends or it is closed.
+ * Errors: WEIR_E_INVALID, WEIR_E_NOT_FOUND (not an address of ours), WEIR_E_EXISTS (another endpoint
+ * has this address and port, and not both say `reuse`), WEIR_E_EXHAUSTED (tcp_endpoints_max). Bound:
+ * linear in the endpoints that share the port. */
 WEIR_API int weir_tcp_open(weir_stack *stack, const struct weir_tcp_config *config,
                            weir_handle *handle);
 
 /* Change and read a setting. Errors, nothing changed: WEIR_E_STALE, WEIR_E_INVALID (no such
- * setting, or too late for it), WEIR_E_RANGE. Bound: constant. */
+ * setting, or too late for it), WEIR_E_RANGE (also: a buffer of more than 64 MB for one that holds
+ * something and was made for less than 64 KB). Bound: constant. */
 WEIR_API int weir_tcp_set(weir_stack *stack, weir_handle handle, enum weir_tcp_setting setting,
                           uint32_t value);
 WEIR_API int weir_tcp_get(const weir_stack *stack, weir_handle handle,
@@ -131,9 +134,9 @@ enum weir_tcp_flags {
 /* Copy data into the send buffer: answers how many bytes, at most INT_MAX, fewer than `len` when the
  * buffer is full (WRITABLE comes when a third of it is free again). WEIR_TCP_END counts only when
  * all of it was taken. len 0 with END or without MORE ends what an earlier MORE began.
- * Errors, nothing taken: WEIR_E_STALE, WEIR_E_WOULD_BLOCK (full), WEIR_E_EXHAUSTED (no packet
- * memory), WEIR_E_NOT_CONNECTED, WEIR_E_CLOSED (after shutdown, or the connection is gone), and,
- * once, why it is gone. Bound: linear in what is taken. */
+ * Errors, nothing taken: WEIR_E_STALE, WEIR_E_WOULD_BLOCK (full), WEIR_E_EXHAUSTED (no packet memory:
+ * try again after a while; WRITABLE comes only if something is outstanding), WEIR_E_NOT_CONNECTED,
+ * WEIR_E_CLOSED (after shutdown, or the connection is gone), and, once, why it is gone. Bound: linear in what is taken. */
 WEIR_API int weir_tcp_send(weir_stack *stack, weir_handle handle, const void *data, size_t len,
                            unsigned flags);
 
@@ -152,13 +155,16 @@ enum weir_tcp_how { WEIR_TCP_SHUT_SEND = 1, WEIR_TCP_SHUT_RECEIVE = 2, WEIR_TCP_
 
 /* SEND: no more data will be sent; FIN follows the last of it (RFC 9293 CLOSE). RECEIVE: no more
  * will be read: what is unread is thrown away, and so is what still comes, acknowledged.
- * Errors: WEIR_E_STALE, WEIR_E_INVALID, WEIR_E_NOT_CONNECTED. Shutting twice is no error. */
+ * SEND before the handshake is complete: FIN follows it, and the data sent so far.
+ * Errors: WEIR_E_STALE, WEIR_E_INVALID, WEIR_E_NOT_CONNECTED (also: not any more). Shutting twice is
+ * no error. */
 WEIR_API int weir_tcp_shutdown(weir_stack *stack, weir_handle handle, enum weir_tcp_how how);
 
 /* Let go of the endpoint: the handle is stale from here on. A connection ends in order (FIN after
  * all data), but is reset if received data was not read, or still comes (RFC 2525 2.16, 2.17); one that
  * is held by nobody gives up in FIN-WAIT-2 after a minute. A listener resets those that
- * wait to be accepted. CLOSED follows when all is over. Errors: WEIR_E_STALE. */
+ * wait to be accepted. In SYN-SENT there is nobody yet to end it with: it is forgotten, and what was
+ * queued with it. CLOSED follows when all is over, ABORTED if it was reset. Errors: WEIR_E_STALE. */
 WEIR_API int weir_tcp_close(weir_stack *stack, weir_handle handle);
 
 /* The same, at once and with a reset (RFC 9293 ABORT): what is queued is gone. */

@@ -187,6 +187,13 @@ static enum weir_drop addresses_verdict(struct arrival *a, bool ip4)
 {
     struct net_rx *rx = &a->in->rx;
     struct addresses *t = &a->net->addresses;
+    struct net_known *known = &a->net->known;
+    uint32_t generation = t->generation + a->net->routes.generation;
+    if (known->valid && known->generation == generation && known->ifindex == rx->ifindex &&
+        addr_eq(known->source, rx->source) && addr_eq(known->destination, rx->destination)) {
+        rx->group = a->link_group;
+        return WEIR_DROP_NONE;
+    }
     struct address_verdict to = address_lookup(t, rx->destination, rx->ifindex);
     /* Nothing but neighbour discovery goes to a tentative address (RFC 4862 5.4). */
     if (to.kind == ADDRESS_FOREIGN || (to.kind == ADDRESS_OWN_TENTATIVE && !a->discovery))
@@ -196,6 +203,12 @@ static enum weir_drop addresses_verdict(struct arrival *a, bool ip4)
     if (!route_reverse_check(&a->net->routes, rx->source, rx->ifindex, a->net->reverse_path))
         return ip4 ? WEIR_DROP_IP4_SOURCE : WEIR_DROP_IP6_SOURCE;
     rx->group = a->link_group || to.kind == ADDRESS_BROADCAST || to.kind == ADDRESS_GROUP;
+    if (to.kind == ADDRESS_OWN)
+        *known = (struct net_known){.source = rx->source,
+                                    .destination = rx->destination,
+                                    .generation = generation,
+                                    .ifindex = rx->ifindex,
+                                    .valid = true};
     return WEIR_DROP_NONE;
 }
 

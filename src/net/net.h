@@ -46,6 +46,15 @@ struct net_iface {
     struct reply_list replies; /* ready to be sent */
 };
 
+/* The addresses of the last packet that was for us alone and from a possible source: while nothing
+ * about addresses and routes changes, the next one between them is too. */
+struct net_known {
+    struct weir_addr source, destination;
+    uint32_t generation; /* of addresses and routes */
+    unsigned ifindex;
+    bool valid;
+};
+
 /* X(name, meaning): what became of replies. */
 #define NET_COUNTERS(X)                                                                            \
     X(echo_replies, "echo requests answered")                                                      \
@@ -74,6 +83,7 @@ struct net {
     struct reply_list spent; /* sent; their blocks are referred to until the next call */
     struct net_iface *iface;
     unsigned iface_count;
+    struct net_known known;
     enum route_reverse_path reverse_path;
     bool accept_routers;
 #define X(name, meaning) uint64_t name;

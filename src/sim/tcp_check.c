@@ -17,10 +17,6 @@ enum { STATES = WEIR_TCP_TIME_WAIT + 1 };
 
 /* A connection as it was after the last event. */
 struct shadow {
-    weir_handle handle;
-    uint32_t iss;
-    uint16_t local_port, remote_port;
-    struct weir_addr remote;
     bool live, known;
     struct weir_tcp_info info; /* when it was seen last */
     uint64_t una, max, rcv_nxt; /* unwrapped: 0 at the SYN */
@@ -53,7 +49,7 @@ struct exam {
     const struct weir_tcp_info *info;
     struct shadow *shadow; /* as it was; known: it was seen before */
     weir_time now;
-    bool held;    /* it has a handle */
+    bool whole;   /* an endpoint, not a record of SYN-RECEIVED or TIME-WAIT */
     bool settled; /* all output that is due has been asked for */
 };
 
@@ -157,7 +153,7 @@ static void check_sending(struct exam *e)
         fail(e, "I-02", "SND.MAX went back to %u", i->snd_max);
     if (i->snd_nxt - i->snd_una > i->snd_max - i->snd_una)
         fail(e, "I-01", "SND.NXT %u is not within %u ... %u", i->snd_nxt, i->snd_una, i->snd_max);
-    if (e->held && max64 - una64 > i->send_queue_bytes + 2)
+    if (e->whole && max64 - una64 > i->send_queue_bytes + 2)
         fail(e, "I-01", "%llu outstanding, %llu queued", (unsigned long long)(max64 - una64),
              (unsigned long long)i->send_queue_bytes);
     if (i->snd_nxt != i->snd_max && i->recovery != WEIR_TCP_LOSS &&
@@ -181,7 +177,7 @@ static void check_receiving(struct exam *e)
     if (s->known && nxt64 - s->rcv_nxt > UINT32_MAX / 2)
         fail(e, "I-24", "RCV.NXT went back to %u", i->rcv_nxt);
     s->rcv_nxt = nxt64;
-    if (!e->held)
+    if (!e->whole)
         return;
     if (nxt64 != 1 + i->bytes_received + has_fin_of_peer(i->state))
         fail(e, "I-24", "RCV.NXT is %llu past IRS, %llu bytes came in order",
@@ -297,9 +293,9 @@ static void examine(struct exam *e)
     if (state == WEIR_TCP_CLOSED || state == WEIR_TCP_LISTEN || state == WEIR_TCP_TIME_WAIT)
         return;
     check_sending(e);
-    if (e->held)
+    if (e->whole)
         check_timers(e);
-    if (!e->held || !has_peer(state))
+    if (!e->whole || !has_peer(state))
         return;
     check_receiving(e);
     check_congestion(e);
@@ -309,18 +305,24 @@ static void examine(struct exam *e)
 
 /* ---- the shadows ---- */
 
+static bool has_handle(const struct weir_tcp_info *i)
+{
+    return i->handle.index != 0 || i->handle.generation != 0;
+}
+
 static bool is_shadow_of(const struct shadow *s, const struct weir_tcp_info *i)
 {
-    if (!s->live || s->local_port != i->local_port)
+    if (!s->live || s->info.local_port != i->local_port)
         return false;
-    bool held = s->handle.generation != 0 || s->handle.index != 0;
-    bool holds = i->handle.generation != 0 || i->handle.index != 0;
-    if (held != holds)
+    if (has_handle(i) != has_handle(&s->info))
         return false;
-    if (held)
-        return s->handle.index == i->handle.index && s->handle.generation == i->handle.generation;
-    return s->iss == i->iss && s->remote_port == i->remote_port &&
-           memcmp(&s->remote, &i->remote, sizeof i->remote) == 0;
+    if (has_handle(i))
+        return s->info.handle.index == i->handle.index &&
+               s->info.handle.generation == i->handle.generation;
+    /* A record, or an endpoint that the application has let go of. */
+    return s->info.iss == i->iss && s->info.irs == i->irs &&
+           s->info.remote_port == i->remote_port &&
+           memcmp(&s->info.remote, &i->remote, sizeof i->remote) == 0;
 }
 
 static struct shadow *shadow_get(struct host *host, const struct weir_tcp_info *info)
@@ -337,12 +339,7 @@ static struct shadow *shadow_get(struct host *host, const struct weir_tcp_info *
         CHECK(NULL, host->shadow != NULL);
         spare = &host->shadow[host->shadows++];
     }
-    *spare = (struct shadow){.handle = info->handle,
-                             .iss = info->iss,
-                             .local_port = info->local_port,
-                             .remote_port = info->remote_port,
-                             .remote = info->remote,
-                             .live = true};
+    *spare = (struct shadow){.info = *info, .live = true};
     return spare;
 }
 
@@ -376,7 +373,8 @@ void tcp_check_one(struct tcp_check *check, unsigned number, const struct weir_t
                      .info = info,
                      .shadow = shadow,
                      .now = now,
-                     .held = info->handle.index != 0 || info->handle.generation != 0};
+                     .whole = has_handle(info) || (info->state != WEIR_TCP_SYN_RECEIVED &&
+                                                   info->state != WEIR_TCP_TIME_WAIT)};
     e.settled = !host->slow &&
                 (check->apps == NULL || tcp_apps_acted(check->apps, number) < now);
     /* Until the handshake is over, numbers are not all set. */

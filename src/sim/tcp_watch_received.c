@@ -24,7 +24,7 @@ static void take_syn(struct seen *s, enum weir_drop drop)
     h->peer = h->last;
     spans_add(&h->got, 0, 1);
     h->next = 1;
-    if (seen_has(s, TCP_ACK))
+    if (seen_has(s, TCP_ACK) && !s->host->config.slow)
         owe(h, "a SYN-ACK came");
 }
 

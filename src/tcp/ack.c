@@ -22,12 +22,16 @@ void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, ui
     tcp_ready(tcp, c);
 }
 
-/* SND.WND, SND.WL1, SND.WL2. */
+/* SND.WND, SND.WL1, SND.WL2. A segment that is older than the one which told the window tells nothing of
+ * it, though it may acknowledge more: then the right edge stays where it was told to be. */
 static void update_window(struct tcp_conn *c, const struct tcp_segment *s)
 {
     struct tcp_seq seq = s->header->seq, ack = s->header->ack;
-    if (seq_gt(c->snd_wl1, seq) || (seq_eq(c->snd_wl1, seq) && seq_gt(c->snd_wl2, ack)))
+    if (seq_gt(c->snd_wl1, seq) || (seq_eq(c->snd_wl1, seq) && seq_gt(c->snd_wl2, ack))) {
+        uint64_t acked = s->ack - c->snd_una;
+        c->snd_wnd = acked < c->snd_wnd ? c->snd_wnd - (uint32_t)acked : 0;
         return;
+    }
     c->snd_wnd = s->window;
     c->snd_wl1 = seq;
     c->snd_wl2 = ack;

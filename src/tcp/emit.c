@@ -35,12 +35,12 @@ static size_t emit_ip(const struct tcp_emit *e, uint8_t *p, size_t tcp_len, stru
 
 /* The checksum: by the device, which is given the sum of the pseudo-header, or here. */
 static void finish_checksum(const struct tcp_room *tcp, const struct tcp_emit *e, uint8_t *header,
-                            size_t header_len, struct csum pseudo, struct weir_tx *tx)
+                            size_t header_len, struct weir_tx *tx)
 {
     uint8_t *field = header + offsetof(struct tcp_wire, checksum);
     uint32_t capabilities = tcp->net->iface[e->ifindex].config.capabilities;
     if ((capabilities & WEIR_CAP_TX_CHECKSUM) != 0) {
-        uint16_t sum = csum_fold(pseudo);
+        uint16_t sum = csum_fold(e->pseudo);
         memcpy(field, &sum, 2);
         tx->checksum_wanted = 1;
         tx->checksum_start = (uint16_t)(header - (tx->headers + tx->header_start));
@@ -53,17 +53,16 @@ static void finish_checksum(const struct tcp_room *tcp, const struct tcp_emit *e
     if (e->payload[1].len > 0)
         payload = csum_join(payload, e->payload[0].len,
                             tcp->ops->sum(e->payload[1].data, e->payload[1].len));
-    be16 sum = tcp_checksum(header, header_len, pseudo, payload);
+    be16 sum = tcp_checksum(header, header_len, e->pseudo, payload);
     memcpy(field, sum.b, 2);
 }
 
-void tcp_emit_segment(const struct tcp_room *tcp, const struct tcp_emit *e, struct weir_tx *tx)
+void tcp_emit_segment(const struct tcp_room *tcp, struct tcp_emit *e, struct weir_tx *tx)
 {
     const struct net_iface *iface = &tcp->net->iface[e->ifindex];
     size_t payload = e->payload[0].len + e->payload[1].len;
     size_t header_len = TCP_HEADER_BYTES + (size_t)e->options_len;
     bool ip4 = addr_is_ip4(*e->remote);
-    struct csum pseudo;
     memset(tx, 0, offsetof(struct weir_tx, headers));
     uint8_t *p = tx->headers;
     if (iface->config.link == WEIR_LINK_ETHERNET) {
@@ -72,7 +71,7 @@ void tcp_emit_segment(const struct tcp_room *tcp, const struct tcp_emit *e, stru
                           .type = ip4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6};
         p += eth_emit(p, ETH_HEADER_MIN, &eth);
     }
-    p += emit_ip(e, p, header_len + payload, &pseudo);
+    p += emit_ip(e, p, header_len + payload, &e->pseudo);
     struct tcp_header h = {
         .source_port = e->local_port,
         .destination_port = e->remote_port,
@@ -95,5 +94,23 @@ void tcp_emit_segment(const struct tcp_room *tcp, const struct tcp_emit *e, stru
         tx->segment_size = e->mss;
         tx->segment_count = (uint16_t)((payload + e->mss - 1) / e->mss);
     }
-    finish_checksum(tcp, e, p, header_len, pseudo, tx);
+    finish_checksum(tcp, e, p, header_len, tx);
+}
+
+void tcp_emit_next(const struct tcp_room *tcp, const struct tcp_emit *e,
+                   const struct weir_tx *before, struct weir_tx *tx)
+{
+    memcpy(tx, before, offsetof(struct weir_tx, headers));
+    memcpy(tx->headers, before->headers, before->header_len);
+    tx->frag[0] = e->payload[0];
+    tx->frag[1] = e->payload[1];
+    tx->frag_count = e->payload[1].len > 0 ? 2 : 1;
+    size_t header_len = TCP_HEADER_BYTES + (size_t)e->options_len;
+    uint8_t *p = tx->headers + tx->header_len - header_len;
+    struct tcp_wire *wire = (struct tcp_wire *)p;
+    wire->seq = be32_make(e->seq.v);
+    wire->offset_flags = tcp_offset_flags(header_len, e->flags);
+    wire->urgent = be16_make(e->urgent);
+    if (tx->checksum_wanted == 0) /* else the pseudo-header stands there, which is the same */
+        finish_checksum(tcp, e, p, header_len, tx);
 }

@@ -396,10 +396,10 @@ static void commit_data(struct visit *v, uint64_t end, unsigned count)
         c->snd_nxt = end;
         c->snd_max = end;
         c->probe_out = false;
-        uint64_t flight = c->snd_nxt - c->snd_una;
-        c->cwnd_limited = v->plan.cwnd_limited || flight + v->plan.mss > c->cc.cwnd ||
-                          (c->cc.cwnd < c->cc.ssthresh && 2 * flight >= c->cc.cwnd);
     }
+    uint64_t flight = c->snd_nxt - c->snd_una;
+    c->cwnd_limited = v->plan.cwnd_limited || flight + v->plan.mss > c->cc.cwnd ||
+                      (c->cc.cwnd < c->cc.ssthresh && 2 * flight >= c->cc.cwnd);
     count_out(v, count);
     c->sent_ms = tcp_ms(v->now);
     c->urgent_untold = false;
@@ -420,7 +420,7 @@ static void send_data(struct visit *v)
 {
     struct tcp_conn *c = v->c;
     uint64_t seq = v->plan.seq, tail = tcp_snd_tail(c);
-    uint32_t left = v->plan.len;
+    uint32_t left = v->plan.len, length_before = 0;
     unsigned count = 0;
     set_common(v);
     set_options(v, v->plan.sack);
@@ -436,7 +436,13 @@ static void send_data(struct visit *v)
             v->emit.flags |= TCP_FIN;
         v->emit.seq = tcp_wrap(seq);
         set_urgent(v, seq);
-        emit_one(v);
+        if (n != 0 && n == length_before) {
+            tcp_emit_next(v->tcp, &v->emit, &v->tx[v->n - 1], &v->tx[v->n]);
+            v->n++;
+        } else {
+            emit_one(v);
+        }
+        length_before = n;
         count += n > v->plan.mss ? (n + v->plan.mss - 1U) / v->plan.mss : 1U;
         seq += n;
         left -= n;

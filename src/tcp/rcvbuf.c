@@ -13,10 +13,10 @@
 
 /* The receive buffer, as the windows see it. */
 struct rcv_room {
-    uint64_t unit;     /* of the window field */
-    uint64_t hard;     /* an edge never goes beyond this */
-    uint64_t size;     /* the window of an empty buffer */
-    uint64_t segment;  /* a full one */
+    uint64_t unit;    /* of the window field */
+    uint64_t hard;    /* an edge never goes beyond this */
+    uint64_t size;    /* the window of an empty buffer */
+    uint64_t segment; /* a full one */
 };
 
 static uint64_t min64(uint64_t a, uint64_t b)
@@ -37,12 +37,11 @@ static struct rcv_room room_of(const struct tcp_conn *c, uint64_t bytes)
         slack = slack > unit ? slack : unit;
     }
     bytes = min64(bytes, ring_bytes_max((enum blocks_class)c->receive.class));
-    uint64_t told_max = UINT64_C(65535) << c->rcv_scale;
     uint16_t mss = tcp_send_mss(c), seen = tcp_rcv_mss(c);
     return (struct rcv_room){
         .unit = unit,
-        .hard = min64(c->receive.head + bytes, c->rcv_nxt + told_max),
-        .size = min64(bytes - slack, told_max),
+        .hard = c->receive.head + bytes,
+        .size = min64(bytes - slack, UINT64_C(65535) << c->rcv_scale),
         /* The receiver assumes that the peer's segments are as large as its own (3.8.6.2.2), unless
          * it has seen larger ones. */
         .segment = mss > seen ? mss : seen,
@@ -53,9 +52,7 @@ static struct rcv_room room_of(const struct tcp_conn *c, uint64_t bytes)
  * rcv_edge. */
 static uint64_t edge_open(const struct tcp_conn *c, const struct rcv_room *room)
 {
-    uint64_t edge = min64(c->receive.head + room->size, room->hard);
-    if (edge < c->rcv_nxt)
-        return c->rcv_nxt;
+    uint64_t edge = c->receive.head + room->size;
     return edge - ((edge - c->rcv_nxt) & (room->unit - 1));
 }
 
@@ -134,7 +131,7 @@ void tcp_rcv_read(struct tcp_room *tcp, struct tcp_conn *c)
 {
     bool open = c->state == WEIR_TCP_ESTABLISHED || c->state == WEIR_TCP_FIN_WAIT_1 ||
                 c->state == WEIR_TCP_FIN_WAIT_2;
-    if (!open || c->fin_received)
+    if (!open)
         return;
     /* The sender is told when the window has become twice as large: while it is large anyway, the
      * ACKs of the data tell soon enough, and from zero any step that is allowed will do. */

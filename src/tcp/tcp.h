@@ -557,10 +557,16 @@ struct tcp_emit {
     unsigned ifindex;
     struct eth_addr station; /* on Ethernet */
     struct weir_ref payload[2];
+    struct csum pseudo; /* of the pseudo-header: set by tcp_emit_segment() */
 };
 
 /* Write the headers, refer to the payload, and see to the checksums. */
-void tcp_emit_segment(const struct tcp_room *tcp, const struct tcp_emit *e, struct weir_tx *tx);
+void tcp_emit_segment(const struct tcp_room *tcp, struct tcp_emit *e, struct weir_tx *tx);
+
+/* The same for a segment that differs from the one before it, *before, in nothing but sequence number,
+ * flags, urgent pointer and the bytes (not the length, not 0) of its payload. */
+void tcp_emit_next(const struct tcp_room *tcp, const struct tcp_emit *e,
+                   const struct weir_tx *before, struct weir_tx *tx);
 
 /* ======== api.c, info.c: for the application, see weir/tcp.h ======== */
 

@@ -8,7 +8,7 @@
  * (`oob_gone`). */
 void tcp_urgent_octet(struct tcp_room *tcp, struct tcp_conn *c)
 {
-    if (!c->urgent_in || c->oob_gone || c->set.urgent_inline || c->receive_shut)
+    if (!c->urgent_in || c->oob_gone || c->set.urgent_inline)
         return;
     uint64_t at = tcp_unwrap(c->rcv_up, c->rcv_nxt) - 1;
     if (at < c->receive.head || at >= tcp_rcv_data_end(c))
@@ -23,9 +23,10 @@ void tcp_urgent_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct t
 {
     bool open = c->state == WEIR_TCP_ESTABLISHED || c->state == WEIR_TCP_FIN_WAIT_1 ||
                 c->state == WEIR_TCP_FIN_WAIT_2;
-    /* Behind FIN there is nothing that could be urgent (ATK-URG-06). A pointer of 0 says that the
-     * urgent data ended before this segment, which is no news (ATK-URG-01). */
-    if (!open || c->fin_received || s->header->urgent == 0)
+    /* Behind FIN there is nothing that could be urgent (ATK-URG-06), and a SYN says nothing about
+     * data (ATK-URG-03). A pointer of 0 says that the urgent data ended before this segment, which
+     * is no news (ATK-URG-01). */
+    if (!open || (s->header->flags & TCP_SYN) != 0 || s->header->urgent == 0)
         return;
     /* Past the urgent data (MUST-62), from the segment's own beginning, which trimming may have
      * moved; in a window of zero, too (MUST-66). */

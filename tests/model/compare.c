@@ -117,8 +117,7 @@ static const char *compare_events(const struct rig *r, const struct rig_view *vi
         ((m->events & MODEL_PEER_CLOSED) != 0))
         return "\"connection closing\"";
     bool urgent = (r->event_bits & WEIR_EVENT_URGENT) != 0;
-    if (urgent != ((m->events & MODEL_URGENT) != 0) &&
-        !(urgent && (m->events & MODEL_URGENT_OPTIONAL) != 0))
+    if (urgent != ((m->events & MODEL_URGENT) != 0))
         return "urgent";
     if (r->conn.state == MODEL_TIME_WAIT && view->present &&
         view->info.state == WEIR_TCP_TIME_WAIT &&

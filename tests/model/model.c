@@ -24,8 +24,11 @@ bool model_acceptable(const struct model_conn *c, const struct model_segment *s,
         return seq_in(first, c->rcv_nxt, c->rcv_wnd);
     if (c->rcv_wnd == 0)
         return false;
+    /* The table forgets the segment that begins before the window and ends behind it, of which
+     * "only the new parts are processed" like those of any other (ATK-HDR-14). */
     return seq_in(first, c->rcv_nxt, c->rcv_wnd) ||
-           seq_in(seq_add(first, len - 1), c->rcv_nxt, c->rcv_wnd);
+           seq_in(seq_add(first, len - 1), c->rcv_nxt, c->rcv_wnd) ||
+           seq_in(c->rcv_nxt, first, len);
 }
 
 static bool holds(unsigned condition, const struct model_conn *c, const struct model_segment *s,
@@ -81,17 +84,6 @@ static void take_text(struct model_result *r, const struct model_segment *s, con
     r->conn.rcv_wnd -= w->len;
 }
 
-static void tell_urgent(struct model_result *r, const struct model_segment *s)
-{
-    /* Section 3.8.5: the pointer names the octet after the urgent data. In advance of what was
-     * consumed: told; above a hole it may be told now or with the text that closes it. */
-    struct tcp_seq up = seq_add(s->seq, s->urgent);
-    if (seq_gt(s->seq, r->conn.rcv_nxt))
-        r->events |= MODEL_URGENT_OPTIONAL;
-    else if (seq_gt(up, r->conn.rcv_nxt))
-        r->events |= MODEL_URGENT;
-}
-
 /* The stronger answer wins: a RST over a SYN,ACK over an ACK. */
 static void reply(struct model_result *r, enum model_reply_kind kind, struct tcp_seq seq,
                   struct tcp_seq ack)
@@ -144,7 +136,7 @@ static void tell(unsigned action, struct model_result *r)
         [DO_TELL_CONNECTED] = MODEL_CONNECTED, [DO_TELL_REFUSED] = MODEL_REFUSED,
         [DO_TELL_RESET] = MODEL_RESET,         [DO_TELL_GONE] = MODEL_GONE,
         [DO_TELL_ABORTED] = MODEL_ABORTED,     [DO_RESTART] = MODEL_RESTARTED,
-        [DO_TAKE_FIN] = MODEL_PEER_CLOSED,
+        [DO_TAKE_FIN] = MODEL_PEER_CLOSED,     [DO_TELL_URGENT] = MODEL_URGENT,
     };
     r->events |= events[action];
 }
@@ -158,11 +150,11 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
         new_tcb(c, s->window);
         r->reply.seq_drawn = true; /* kept by the SYN,ACK that follows */
         c->irs = s->seq;
-        c->rcv_nxt = seq_add(s->seq, 1);
+        c->rcv_nxt = c->consumed = seq_add(s->seq, 1);
         break;
     case DO_TAKE_SYN:
         c->irs = s->seq;
-        c->rcv_nxt = seq_add(s->seq, 1);
+        c->rcv_nxt = c->consumed = seq_add(s->seq, 1);
         break;
     case DO_QUEUE_TEXT:
         r->queued_max = s->len;
@@ -184,12 +176,17 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
     case DO_TAKE_TEXT:
         take_text(r, s, w);
         break;
+    case DO_HOLD_FIN:
+        r->fin_held = true;
+        r->fin_at = seq_add(w->seq, w->len);
+        break;
     case DO_TAKE_FIN:
         c->rcv_nxt = seq_add(c->rcv_nxt, 1);
         c->rcv_wnd--;
         break;
     case DO_TELL_URGENT:
-        tell_urgent(r, s);
+        c->urgent = true;
+        c->rcv_up = seq_add(s->seq, s->urgent);
         break;
     default:
         break;

@@ -41,6 +41,9 @@ struct model_conn {
     uint32_t snd_wnd, snd_wnd_max;
     struct tcp_seq rcv_nxt;
     uint32_t rcv_wnd;
+    struct tcp_seq consumed; /* what the application has read */
+    bool urgent;             /* it was told of urgent data up to rcv_up */
+    struct tcp_seq rcv_up;
 };
 
 struct model_segment {
@@ -76,9 +79,8 @@ enum model_event {
     MODEL_GONE = 8,         /* deleted without an error of the peer's making */
     MODEL_PEER_CLOSED = 16, /* "connection closing" */
     MODEL_URGENT = 32,      /* the urgent pointer moved on */
-    MODEL_URGENT_OPTIONAL = 64,
-    MODEL_RESTARTED = 128,  /* the 2 MSL time-out began again */
-    MODEL_ABORTED = 256     /* reset by us: data that nobody will read (RFC 2525 2.17) */
+    MODEL_RESTARTED = 64,   /* the 2 MSL time-out began again */
+    MODEL_ABORTED = 128     /* reset by us: data that nobody will read (RFC 2525 2.17) */
 };
 
 enum { MODEL_RULES_HIT_MAX = 24 };
@@ -92,6 +94,8 @@ struct model_result {
     uint32_t skipped;    /* octets of the segment before those taken */
     uint32_t taken;      /* octets that were next in sequence, and are the application's now */
     uint32_t held;       /* octets kept above a hole */
+    bool fin_held;       /* ... and so was its FIN, at ... */
+    struct tcp_seq fin_at;
     uint32_t queued_max; /* octets that came with a SYN, which may be acknowledged already or not */
     unsigned hit_count;  /* the rules that held, in order */
     const struct model_rule *hit[MODEL_RULES_HIT_MAX];
@@ -105,6 +109,9 @@ struct model_result {
     X(ACK, "ACK", (s->flags & TCP_ACK) != 0)                                                       \
     X(FIN, "FIN", (s->flags & TCP_FIN) != 0)                                                       \
     X(URG, "URG", (s->flags & TCP_URG) != 0)                                                       \
+    X(URG_NEW, "SEG.UP not zero, > RCV.UP, in advance of what was consumed",                       \
+      s->urgent != 0 && seq_gt(seq_add(s->seq, s->urgent), c->consumed) &&                         \
+          (!c->urgent || seq_gt(seq_add(s->seq, s->urgent), c->rcv_up)))                           \
     X(PASSIVE, "came from LISTEN", c->passive)                                                     \
     X(LISTENER, "somebody listens", c->listener)                                                   \
     X(HELD, "the application holds it", c->held)                                                   \
@@ -159,13 +166,14 @@ enum model_condition {
     X(TAKE_ACK, "SND.UNA = SEG.ACK")                                                               \
     X(TAKE_WINDOW, "SND.WND = SEG.WND, SND.WL1 = SEG.SEQ, SND.WL2 = SEG.ACK")                      \
     X(TAKE_TEXT, "text delivered, or kept above a hole")                                           \
+    X(HOLD_FIN, "FIN kept above a hole")                                                           \
     X(TAKE_FIN, "RCV.NXT over the FIN, \"connection closing\"")                                    \
     X(TELL_CONNECTED, "\"connected\"")                                                             \
     X(TELL_REFUSED, "\"connection refused\"")                                                      \
     X(TELL_RESET, "\"connection reset\"")                                                          \
     X(TELL_GONE, "TCB deleted")                                                                    \
     X(TELL_ABORTED, "reset by us")                                                                 \
-    X(TELL_URGENT, "RCV.UP = max(RCV.UP, SEG.UP)")                                                 \
+    X(TELL_URGENT, "RCV.UP = SEG.UP, \"urgent data\"")                                                 \
     X(RESTART, "restart the 2 MSL time-out")
 
 enum model_action {

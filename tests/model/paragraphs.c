@@ -40,7 +40,8 @@ static struct model_conn in_state(enum model_state state)
                            .snd_wnd = WND,
                            .snd_wnd_max = WND,
                            .rcv_nxt = seq_make(RCV),
-                           .rcv_wnd = RCV_WND};
+                           .rcv_wnd = RCV_WND,
+                           .consumed = seq_make(RCV)};
     c.fin_sent = state == MODEL_FIN_WAIT_1 || state == MODEL_CLOSING || state == MODEL_LAST_ACK ||
                  state == MODEL_FIN_WAIT_2 || state == MODEL_TIME_WAIT;
     if (state == MODEL_FIN_WAIT_2 || state == MODEL_TIME_WAIT)
@@ -261,7 +262,7 @@ static void test_table_6(void **state)
         {RCV - 5, 5, false, false},
         {RCV + RCV_WND - 1, 9, true, false},
         {RCV + RCV_WND, 9, false, false},
-        {RCV - 1, 2 + RCV_WND, false, false}, /* neither end is in the window */
+        {RCV - 1, 2 + RCV_WND, true, false}, /* policy: neither end is in the window */
     };
     for (unsigned i = 0; i < sizeof t / sizeof t[0]; i++) {
         struct model_segment s = segment(A, t[i].seq, UNA, t[i].len);
@@ -323,6 +324,7 @@ static void test_text_above_a_hole_is_held(void **state)
     assert_result(&r, MODEL_ESTABLISHED, MODEL_ACK, 0);
     assert_reply(&r, NXT, RCV);
     assert_int_equal(r.held, 10);
+    assert_true(r.fin_held && r.fin_at.v == RCV + 20);
     assert_int_equal(r.conn.snd_una.v, NXT);
 }
 
@@ -565,6 +567,15 @@ static void test_urgent(void **state)
     s.urgent = 0; /* not in advance of what was consumed */
     struct model_result r = model_segment_arrives(&c, &s);
     assert_int_equal(r.events, 0);
+    s.urgent = 5;
+    r = model_segment_arrives(&c, &s);
+    assert_int_equal(r.events, MODEL_URGENT);
+    c = r.conn;
+    r = model_segment_arrives(&c, &s); /* told already */
+    assert_int_equal(r.events, 0);
+    s.urgent = 6;
+    r = model_segment_arrives(&c, &s);
+    assert_int_equal(r.events, MODEL_URGENT);
 }
 
 static void test_text(void **state)

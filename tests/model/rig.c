@@ -385,6 +385,7 @@ static bool talk(struct rig *r)
         say(r, TCP_ACK, READ_BYTES);
         if (weir_tcp_receive(r->stack, r->handle, data, sizeof data, 0) != READ_BYTES)
             return fails(r, "data was not received");
+        r->conn.consumed = r->conn.rcv_nxt;
     }
     return true;
 }
@@ -466,6 +467,13 @@ static bool arrange(struct rig *r)
     }
 }
 
+bool rig_shut_send(struct rig *r)
+{
+    struct model_conn *c = &r->conn;
+    c->state = c->state == MODEL_CLOSE_WAIT ? MODEL_LAST_ACK : MODEL_FIN_WAIT_1;
+    return shut_send(r, false);
+}
+
 bool rig_begin(struct rig *r, enum rig_setup setup)
 {
     uint32_t n = r->cells++;
@@ -484,6 +492,7 @@ bool rig_begin(struct rig *r, enum rig_setup setup)
         .passive = true,
         .listener = setup != RIG_CLOSED,
         .held = true,
+        .consumed = seq_make(n * 2654435761U + 1),
         .irs = seq_make(n * 2654435761U),
         .timestamps = r->timestamps,
     };

@@ -132,7 +132,7 @@ const struct model_rule model_rules[] = {
      .go = MODEL_RETURN},
 
     /* ---- 3.10.7.4 sixth: URG ---- */
-    {"3.10.7.4 sixth", "MUST-66", 46, DATA_COMES, {WHEN(URG)}, {DO_TELL_URGENT}, .go = GO_ON},
+    {"3.10.7.4 sixth", "MUST-32", 46, DATA_COMES, {WHEN(URG), WHEN(URG_NEW)}, {DO_TELL_URGENT}, .go = GO_ON},
 
     /* ---- 3.10.7.4 seventh: text ---- */
     {"3.10.7.4 seventh", "SHLD-31", 47, DATA_COMES, {WHEN(TEXT)}, {DO_TAKE_TEXT, DO_SEND_ACK},
@@ -142,7 +142,7 @@ const struct model_rule model_rules[] = {
 
     /* ---- 3.10.7.4 eighth: FIN ---- */
     {"3.10.7.4 eighth: above a hole, held", "ATK-BLD-10", 48, DATA_COMES, {WHEN(FIN_ABOVE)},
-     {DO_SEND_ACK}, .go = MODEL_RETURN},
+     {DO_HOLD_FIN, DO_SEND_ACK}, .go = MODEL_RETURN},
     {"3.10.7.4 eighth: ESTABLISHED", "3.10.7.4", 48, IN(ESTABLISHED), {WHEN(FIN_NEXT)},
      {DO_TAKE_FIN, DO_SEND_ACK}, .next = MODEL_CLOSE_WAIT, .go = MODEL_RETURN},
     {"3.10.7.4 eighth: FIN-WAIT-1", "3.10.7.4", 48, IN(FIN_WAIT_1), {WHEN(FIN_NEXT)},

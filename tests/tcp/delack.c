@@ -136,7 +136,7 @@ static void test_a_young_connection_acknowledges_each_segment(void **state)
     (void)state;
     struct receiver *r = receiver_after(1);
     r->c->quick_acks = TCP_QUICK_ACKS;
-    for (unsigned i = 0; i < 5; i++) /* what is sent without anything to acknowledge does not count */
+    for (unsigned i = 0; i < 5; i++) /* nothing to acknowledge: does not count */
         send_ack(r);
     for (unsigned i = 0; i < TCP_QUICK_ACKS; i++) {
         arrive(r, MSS + i, 1);

@@ -536,6 +536,25 @@ static void test_timestamps_agreed_on_are_asked_for(void **state)
     host_close(h);
 }
 
+/* RFC 7323 4.3: only a segment at or before the last acknowledgment sent moves TS.Recent. */
+static void test_a_final_ack_above_a_hole_leaves_TS_Recent_as_the_SYN_had_it(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listen_on(h, NULL, 80, 4);
+    struct seg s = with_stamp(peer_seg(1, TCP_SYN, irs, 0), 7000, 0);
+    assert_int_equal(give(h, &s), WEIR_DROP_NONE);
+    uint32_t iss = take_syn_ack(h, 1, irs + 1).seq;
+    s = with_stamp(peer_seg(1, TCP_ACK, irs + 3, iss + 1), 7050, 0);
+    s.data = "c";
+    s.len = 1;
+    assert_int_equal(give(h, &s), WEIR_DROP_NONE);
+    struct tcp_conn *c = accepts(h, l);
+    assert_int_equal(c->ts_recent, 7000);
+    assert_int_equal((uint32_t)c->rcv_nxt, irs + 1);
+    host_close(h);
+}
+
 /* ---- ATK-SYN-11 ---- */
 
 static const uint8_t *pattern(void)
@@ -628,6 +647,38 @@ static void test_ATK_SYN_11_data_is_not_kept_when_memory_is_short_or_it_is_off(v
     syn.len = 100;
     assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
     take_syn_ack(h, 2, irs + 101);
+    host_close(h);
+}
+
+static void test_ATK_SYN_11_data_longer_than_a_block_or_the_window_is_not_kept(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listen_on(h, NULL, 80, 4), small = open_on(h, NULL, 81);
+    h->net.iface[IP_IFACE].config.mtu_bytes = 9000;
+    refuses_data(h, 1, TCP_SYN, 4097);
+    struct seg syn = peer_seg(2, TCP_SYN, irs, 0);
+    syn.data = pattern();
+    syn.len = 4096;
+    assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+    take_syn_ack(h, 2, irs + 4097);
+    tcp_close(&h->tcp, host_get(h, l), true);
+    while (host_output(h))
+        ;
+
+    struct tcp_conn *c = host_get(h, small);
+    assert_int_equal(tcp_set(&h->tcp, c, WEIR_TCP_RECEIVE_BYTES_MAX, 2048), WEIR_OK);
+    assert_int_equal(tcp_listen(&h->tcp, c, 4), WEIR_OK);
+    for (uint16_t i = 0; i < 2; i++) {
+        syn = peer_seg((uint16_t)(3 + i), TCP_SYN, irs, 0);
+        syn.to_port = 81;
+        syn.data = pattern();
+        syn.len = 2047U + i;
+        assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+        struct seg a = must_take(h);
+        assert_int_equal(a.ack, i == 0 ? irs + 2048 : irs + 1);
+        assert_int_equal(a.window, i == 0 ? 1 : 2048);
+    }
     host_close(h);
 }
 
@@ -897,8 +948,10 @@ int main(void)
         cmocka_unit_test(test_ATK_SYN_26_an_ack_of_anything_but_our_SYN_is_reset),
         cmocka_unit_test(test_an_ack_of_a_SYN_ACK_that_was_not_sent_is_no_handshake),
         cmocka_unit_test(test_timestamps_agreed_on_are_asked_for),
+        cmocka_unit_test(test_a_final_ack_above_a_hole_leaves_TS_Recent_as_the_SYN_had_it),
         cmocka_unit_test(test_ATK_SYN_11_data_with_a_SYN_is_kept_and_given_when_established),
         cmocka_unit_test(test_ATK_SYN_11_data_is_not_kept_when_memory_is_short_or_it_is_off),
+        cmocka_unit_test(test_ATK_SYN_11_data_longer_than_a_block_or_the_window_is_not_kept),
         cmocka_unit_test(test_ATK_SYN_11_what_cannot_be_kept_any_more_is_not_lost),
         cmocka_unit_test(test_ATK_SYN_20_a_listener_that_closes_leaves_nothing),
         cmocka_unit_test(test_MUST_41_ATK_SYN_24_a_new_listener_does_not_disturb_handshakes),

@@ -362,7 +362,8 @@ static bool model_has(const struct model *m, uint64_t at)
     return at < MODEL_BYTES && m->version[at] != NOT_THERE;
 }
 
-static void model_arrive(struct model *m, uint64_t start, uint64_t end, uint64_t edge, uint8_t version)
+static void model_arrive(struct model *m, uint64_t start, uint64_t end, uint64_t edge,
+                         uint8_t version)
 {
     if (end > edge)
         end = edge;
@@ -414,8 +415,8 @@ static void random_segments(uint64_t seed, struct receiver_config config)
     m.next = m.read = 0;
     while (m.next < MODEL_BYTES - 8000) {
         uint64_t low = m.next > 3000 ? m.next - 3000 : 0;
-        uint64_t start = rng_chance(&rng, (struct ratio){1, 4}) ? m.next
-                                                               : low + rng_below(&rng, 8000);
+        uint64_t start =
+            rng_chance(&rng, (struct ratio){1, 4}) ? m.next : low + rng_below(&rng, 8000);
         uint32_t len = 1 + (uint32_t)rng_below(&rng, 1500);
         uint8_t version = (uint8_t)rng_below(&rng, 200);
         uint64_t edge = r->c->rcv_edge - r->first, refused = r->tcp.count.reassembly_refused;
@@ -464,8 +465,8 @@ static void test_islands_end_at_their_limit_and_still_grow(void **state)
     uint64_t held = r->blocks.bytes_in_use;
     assert_int_equal(arrive(r, 20000, 100), WEIR_DROP_TCP_MEMORY);
     assert_int_equal(r->tcp.count.reassembly_refused, 1);
-    assert_int_equal(r->blocks.bytes_in_use, held); /* nothing half done */
-    assert_int_equal(r->c->dup_acks_due, 5);        /* but answered */
+    assert_int_equal(r->blocks.bytes_in_use, held);         /* nothing half done */
+    assert_int_equal(r->c->dup_acks_due, 5);                /* but answered */
     assert_int_equal(arrive(r, 1100, 900), WEIR_DROP_NONE); /* joins two */
     assert_int_equal(arrive(r, 20000, 100), WEIR_DROP_NONE);
     assert_int_equal(arrive(r, 20100, 100), WEIR_DROP_NONE); /* extends one */
@@ -515,9 +516,10 @@ static void test_pools_shared_with_others_may_be_empty(void **state)
 static void test_out_of_order_data_leaves_memory_for_data_in_sequence(void **state)
 {
     (void)state;
-    struct receiver *r = receiver_new((struct receiver_config){
-        .superblocks = 8, .urgent_superblocks = 2, .overcommit_percent = 10000,
-        .receive_bytes_max = 1 << 20});
+    struct receiver *r = receiver_new((struct receiver_config){.superblocks = 8,
+                                                               .urgent_superblocks = 2,
+                                                               .overcommit_percent = 10000,
+                                                               .receive_bytes_max = 1 << 20});
     uint64_t at = 60000;
     tcp_ack_now(&r->tcp, r->c, false);
     send_ack(r); /* opens the window */
@@ -537,8 +539,8 @@ static void test_out_of_order_data_leaves_memory_for_data_in_sequence(void **sta
 static void test_in_sequence_as_much_is_taken_as_memory_holds(void **state)
 {
     (void)state;
-    struct receiver *r = receiver_new((struct receiver_config){.superblocks = 1,
-                                                               .overcommit_percent = 10000});
+    struct receiver *r =
+        receiver_new((struct receiver_config){.superblocks = 1, .overcommit_percent = 10000});
     assert_int_equal(arrive(r, 0, 64000), WEIR_DROP_NONE);
     send_acks(r);
     assert_int_equal(arrive(r, 64000, 1000), WEIR_DROP_NONE); /* a part of it */
@@ -559,8 +561,8 @@ static void test_in_sequence_as_much_is_taken_as_memory_holds(void **state)
 static void test_a_fin_behind_refused_data_is_refused(void **state)
 {
     (void)state;
-    struct receiver *r = receiver_new((struct receiver_config){.superblocks = 1,
-                                                               .overcommit_percent = 10000});
+    struct receiver *r =
+        receiver_new((struct receiver_config){.superblocks = 1, .overcommit_percent = 10000});
     arrive(r, 0, 40000);
     arrive_version(r, 40000, 25000, TCP_FIN, 0);
     assert_false(r->c->fin_received);

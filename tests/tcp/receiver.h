@@ -51,15 +51,17 @@ struct receiver {
     struct event_queue events;
     struct weir_config config;
     struct tcp_iface iface;
+    struct net net; /* one interface, which can do nothing */
+    struct net_iface net_iface;
     struct tcp_conn *c;
     weir_time now;
-    uint64_t first;     /* offset of the first byte of the stream */
-    uint64_t wire_edge; /* the rightmost edge that the wire was told */
-    uint64_t went_left; /* by how much an edge stood left of it at most */
-    unsigned cut;       /* in how many parts a packet comes: 1 ... 3 */
+    uint64_t first;        /* offset of the first byte of the stream */
+    uint64_t wire_edge;    /* the rightmost edge that the wire was told */
+    uint64_t went_left;    /* by how much an edge stood left of it at most */
+    unsigned cut;          /* in how many parts a packet comes: 1 ... 3 */
     uint16_t segment_size; /* of a packet that a device has put together; or 0 */
     uint16_t urgent;
-    uint8_t options; /* bytes of options that a segment's header says it has */
+    uint8_t options;          /* bytes of options that a segment's header says it has */
     uint32_t holes_elsewhere; /* in use by others */
     void *mem[8];
     unsigned mems;
@@ -76,7 +78,8 @@ static inline void *take_mem(struct receiver *r, size_t size)
     return mem;
 }
 
-static inline void pool_setup(struct receiver *r, struct pool *pool, uint32_t capacity, size_t bytes)
+static inline void pool_setup(struct receiver *r, struct pool *pool, uint32_t capacity,
+                              size_t bytes)
 {
     struct pool_config config = {.handler = &handler,
                                  .capacity = capacity,
@@ -138,7 +141,10 @@ static inline struct receiver *receiver_new(struct receiver_config want)
     blocks_init(&r->blocks, &blocks, take_mem(r, blocks_size(&blocks)));
     wheel_init(&r->wheel, &handler, 0);
     r->iface.ready = r->iface.syns = (struct tcp_list){TCP_NONE, TCP_NONE};
+    r->net.iface = &r->net_iface;
+    r->net.iface_count = 1;
     r->tcp = (struct tcp_room){
+        .net = &r->net,
         .blocks = &r->blocks,
         .wheel = &r->wheel,
         .events = &r->events,

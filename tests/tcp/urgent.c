@@ -115,7 +115,7 @@ static void test_ATK_URG_05_a_pointer_behind_the_reader_is_ignored(void **state)
     take_events(r);
     urgent(r, 90, 20, 10); /* up to 100 */
     assert_false(r->c->urgent_in);
-    urgent(r, 95, 25, 15); /* up to 110: from the segment's own beginning, not from what is new in it */
+    urgent(r, 95, 25, 15); /* up to 110: counted from the segment's own beginning */
     assert_int_equal(mark(r), 110);
     receiver_free(r);
 }
@@ -123,8 +123,7 @@ static void test_ATK_URG_05_a_pointer_behind_the_reader_is_ignored(void **state)
 static void test_ATK_URG_06_after_fin_nothing_is_urgent(void **state)
 {
     (void)state;
-    static const uint8_t states[] = {WEIR_TCP_CLOSE_WAIT, WEIR_TCP_CLOSING, WEIR_TCP_LAST_ACK,
-                                     WEIR_TCP_TIME_WAIT};
+    static const uint8_t states[] = {WEIR_TCP_CLOSE_WAIT, WEIR_TCP_CLOSING, WEIR_TCP_LAST_ACK};
     struct receiver *r = receiver_new((struct receiver_config){0});
     arrive_version(r, 0, 10, TCP_FIN, 0);
     send_acks(r);
@@ -248,6 +247,33 @@ static void test_out_of_band_the_octet_may_be_there_already(void **state)
     receiver_free(r);
 }
 
+/* The setting may change at the mark: the octet has been read in line. */
+static void test_out_of_band_comes_too_late_for_what_was_read(void **state)
+{
+    (void)state;
+    struct receiver *r = receiver_new((struct receiver_config){0});
+    urgent(r, 0, 10, 5);
+    read_bytes(r, 5);
+    r->c->set.urgent_inline = false;
+    arrive(r, 10, 10);
+    assert_false(r->c->oob_held);
+    read_bytes(r, 15);
+    receiver_free(r);
+}
+
+static void test_ATK_URG_03_a_syn_has_nothing_urgent(void **state)
+{
+    (void)state;
+    struct receiver *r = receiver_new((struct receiver_config){0});
+    static struct tcp_header h;
+    struct tcp_segment s = {.header = &h, .seq = r->c->rcv_nxt, .flags = TCP_URG | TCP_ACK};
+    h = (struct tcp_header){.seq = r->c->irs, .urgent = 5, .flags = TCP_SYN | TCP_ACK | TCP_URG};
+    tcp_urgent_arrives(&r->tcp, r->c, &s);
+    assert_false(r->c->urgent_in);
+    assert_int_equal(take_events(r), 0);
+    receiver_free(r);
+}
+
 static void test_out_of_band_nothing_is_kept_for_a_shut_receiver(void **state)
 {
     (void)state;
@@ -273,6 +299,8 @@ int main(void)
         cmocka_unit_test(test_ATK_BLD_17_urgent_at_window_zero),
         cmocka_unit_test(test_out_of_band_the_octet_is_taken_when_it_is_there),
         cmocka_unit_test(test_out_of_band_the_octet_may_be_there_already),
+        cmocka_unit_test(test_out_of_band_comes_too_late_for_what_was_read),
+        cmocka_unit_test(test_ATK_URG_03_a_syn_has_nothing_urgent),
         cmocka_unit_test(test_out_of_band_nothing_is_kept_for_a_shut_receiver),
     };
     return cmocka_run_group_tests_name("urgent", tests, NULL, NULL);

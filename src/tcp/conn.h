@@ -308,6 +308,16 @@ static inline uint64_t tcp_snd_acked_max(const struct tcp_conn *c)
     return c->snd_max + c->probe_out;
 }
 
+/* The sequence number of a segment without data: past all that was sent, so that it is acceptable
+ * whatever of that has arrived, and also while snd_nxt has gone back to send again. Were it below, two
+ * sides that both send again would answer each other's ACKs for ever (RFC 9293 A.2). But never past the
+ * window, which may have shrunk. */
+static inline struct tcp_seq tcp_ack_seq(const struct tcp_conn *c)
+{
+    uint64_t edge = c->snd_una + c->snd_wnd;
+    return tcp_wrap(c->snd_max <= edge ? c->snd_max : edge);
+}
+
 /* Past everything that will be sent: data, and FIN when it is queued. */
 static inline uint64_t tcp_snd_end(const struct tcp_conn *c)
 {

@@ -319,11 +319,11 @@ static void send_ack(struct visit *v, bool keepalive)
     set_common(v);
     set_options(v, v->plan.sack);
     v->emit.flags = TCP_ACK;
-    v->emit.seq = tcp_wrap(keepalive ? c->snd_nxt - 1 : c->snd_nxt);
+    v->emit.seq = keepalive ? tcp_wrap(c->snd_una - 1) : tcp_ack_seq(c);
     if (keepalive && c->set.keepalive_octet)
         v->emit.payload[0] = (struct weir_ref){&garbage, 1};
     if (!keepalive)
-        set_urgent(v, c->snd_nxt);
+        set_urgent(v, tcp_unwrap(v->emit.seq, c->snd_una));
     emit_one(v);
     count_out(v, 1);
     if (keepalive) {

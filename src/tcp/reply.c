@@ -82,7 +82,7 @@ void tcp_reset_peer(struct tcp_room *tcp, const struct tcp_conn *c)
                        .ifindex = c->fixed_ifindex || addr_is_link_scope(c->remote)
                                       ? c->ifindex
                                       : ROUTE_ANY_INTERFACE,
-                       .seq = tcp_wrap(c->snd_nxt),
+                       .seq = tcp_ack_seq(c),
                        .ack = tcp_wrap(c->rcv_nxt),
                        .flags = TCP_RST | TCP_ACK,
                        .ttl = c->set.ttl,

@@ -182,7 +182,7 @@ void tcp_reply(struct tcp_room *tcp, const struct tcp_reply *reply);
  * or the budget for resets is spent (counted). */
 void tcp_reset_stranger(struct tcp_room *tcp, const struct tcp_segment *s);
 
-/* Send RST for a connection: seq snd_nxt, ack rcv_nxt. Not limited: it ends what we have begun. */
+/* Send RST for a connection: seq tcp_ack_seq(), ack rcv_nxt. Not limited: it ends what we have begun. */
 void tcp_reset_peer(struct tcp_room *tcp, const struct tcp_conn *c);
 
 /* ======== table.c: finding ======== */

@@ -2,9 +2,10 @@
 # The front door; the build itself is Meson's. Every target installs, by name, the Debian packages it
 # lacks (as root or with sudo), and each has a list of its own.
 
-BUILD_PACKAGES := gcc libc6-dev binutils meson ninja-build pkg-config libpcap-dev libjansson-dev
+BUILD_PACKAGES := gcc libc6-dev binutils meson ninja-build pkg-config libpcap-dev libjansson-dev \
+	libhttp-parser-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) libcmocka-dev
-DEMO_PACKAGES := $(BUILD_PACKAGES) iproute2 iputils-ping netcat-openbsd
+DEMO_PACKAGES := $(BUILD_PACKAGES) iproute2 iputils-ping netcat-openbsd curl
 BENCH_PACKAGES := $(BUILD_PACKAGES) valgrind
 FUZZ_PACKAGES := $(BUILD_PACKAGES) clang libclang-rt-14-dev
 COVERAGE_PACKAGES := $(TEST_PACKAGES) gcovr

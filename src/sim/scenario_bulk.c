@@ -14,7 +14,7 @@ enum { PORT = 5001, QUEUE_PACKETS = 100 };
 #define EVENTS_MAX UINT64_C(3000000)
 
 /* Losses in 1,000 packets, both ways. */
-static const uint32_t losses[] = {0, 1, 10, 50};
+static const uint32_t losses[] = {0, 5, 10, 50};
 
 enum { TRANSFERS = sizeof losses / sizeof losses[0] };
 

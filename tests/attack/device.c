@@ -106,9 +106,9 @@ static void ATK_DEV_07_a_unicast_packet_in_a_broadcast_frame_is_never_answered(v
         a->to = group[i];
         for (uint16_t flags = 0; flags < 64; flags++) { /* SYN, RST, ACK and all else */
             size_t len = put_tcp(p, peer4(ETHER, 2), own4(ETHER), flags);
-            assert_dropped(a, WEIR_DROP_TCP_PORT, p, len);
+            assert_dropped(a, WEIR_DROP_TCP_ADDRESS, p, len);
             len = put_tcp(p, peer6(ETHER, 2), own6(ETHER), flags);
-            assert_dropped(a, WEIR_DROP_TCP_PORT, p, len);
+            assert_dropped(a, WEIR_DROP_TCP_ADDRESS, p, len);
         }
         size_t len = put_udp(p, peer4(ETHER, 2), own4(ETHER), 10);
         assert_dropped(a, WEIR_DROP_UDP_PORT, p, len);

@@ -196,7 +196,7 @@ static void ATK_IP4_09_tcp_for_groups_is_dropped(void **state)
         for (unsigned k = 0; k < 2; k++)
             for (uint16_t flags = 0; flags < 64; flags++) {
                 a->to = to[k];
-                assert_dropped(a, WEIR_DROP_TCP_PORT, p,
+                assert_dropped(a, WEIR_DROP_TCP_ADDRESS, p,
                                put_tcp(p, peer4(ETHER, 2), group[i], flags));
             }
     assert_dropped(a, WEIR_DROP_IP4_NOT_FOR_US, p,

@@ -92,6 +92,15 @@ static void reply(struct model_result *r, enum model_reply_kind kind, struct tcp
         r->reply = (struct model_reply){.kind = kind, .seq = seq, .ack = ack};
 }
 
+/* <SEQ=SND.NXT>, but where the peer has shrunk the window below what was sent: then its right edge,
+ * or the peer could not accept the answer (A.2). */
+static struct tcp_seq answer_seq(const struct model_conn *c)
+{
+    if (c->state == MODEL_SYN_SENT || c->state == MODEL_SYN_RECEIVED)
+        return c->snd_nxt;
+    return seq_min(c->snd_nxt, seq_add(c->snd_una, c->snd_wnd));
+}
+
 static void do_reply(unsigned action, struct model_result *r, const struct model_segment *s)
 {
     struct tcp_seq none = {0};
@@ -112,7 +121,7 @@ static void do_reply(unsigned action, struct model_result *r, const struct model
         reply(r, MODEL_RST_ACK, none, seq_add(s->seq, model_seg_len(s)));
         break;
     case DO_SEND_ABORT:
-        reply(r, MODEL_RST, r->conn.snd_nxt, none);
+        reply(r, MODEL_RST, answer_seq(&r->conn), none);
         break;
     default:
         break;
@@ -168,6 +177,11 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
     case DO_TAKE_ACK:
         c->snd_una = s->ack;
         break;
+    case DO_KEEP_EDGE: {
+        uint32_t acked = (uint32_t)seq_diff(s->ack, c->snd_una);
+        c->snd_wnd -= acked < c->snd_wnd ? acked : c->snd_wnd;
+        break;
+    }
     case DO_TAKE_WINDOW:
         c->snd_wnd = s->window;
         c->snd_wl1 = s->seq;
@@ -196,7 +210,7 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
 static void finish(struct model_result *r, bool drawn)
 {
     if (r->reply.kind == MODEL_ACK || r->reply.kind == MODEL_ACK_OPTIONAL) {
-        r->reply.seq = r->conn.snd_nxt;
+        r->reply.seq = answer_seq(&r->conn);
         r->reply.ack = r->conn.rcv_nxt;
     } else if (r->reply.kind == MODEL_SYN_ACK) {
         r->reply.ack = r->conn.rcv_nxt;

@@ -164,6 +164,7 @@ enum model_condition {
     X(CUT_SYN, "the SYN, which was there before, is trimmed off")                                  \
     X(TRIM, "text and FIN outside the window are trimmed off")                                     \
     X(TAKE_ACK, "SND.UNA = SEG.ACK")                                                               \
+    X(KEEP_EDGE, "SND.WND less what is newly acknowledged")                                        \
     X(TAKE_WINDOW, "SND.WND = SEG.WND, SND.WL1 = SEG.SEQ, SND.WL2 = SEG.ACK")                      \
     X(TAKE_TEXT, "text delivered, or kept above a hole")                                           \
     X(HOLD_FIN, "FIN kept above a hole")                                                           \

@@ -368,6 +368,19 @@ static void test_old_timestamp(void **state)
     assert_result(&r, MODEL_CLOSED, MODEL_SILENT, MODEL_RESET);
 }
 
+static void test_answer_when_the_window_has_shrunk(void **state)
+{
+    (void)state;
+    struct model_conn c = in_state(MODEL_ESTABLISHED);
+    c.snd_wnd = 5;
+    struct model_result r = arrives(&c, A, RCV - 1, UNA, 0);
+    assert_int_equal(r.reply.kind, MODEL_ACK);
+    assert_reply(&r, UNA + 5, RCV);
+    c.snd_wnd = NXT - UNA;
+    r = arrives(&c, A, RCV - 1, UNA, 0);
+    assert_reply(&r, NXT, RCV);
+}
+
 /* ---- 3.10.7.4 second ---- */
 
 static void test_reset_of_a_handshake(void **state)
@@ -521,6 +534,10 @@ static void test_window_is_updated_by_newer_segments_only(void **state)
     c.snd_wl2 = seq_make(UNA + 1);
     r = arrives(&c, A, RCV, UNA, 0);
     assert_int_equal(r.conn.snd_wnd, WND);
+    c.snd_wl1 = seq_make(RCV + 1); /* its ACK counts, its window does not: the edge stays */
+    r = arrives(&c, A, RCV, UNA + 10, 0);
+    assert_int_equal(r.conn.snd_una.v, UNA + 10);
+    assert_int_equal(r.conn.snd_wnd, WND - 10);
     r = to(MODEL_ESTABLISHED, A, RCV, UNA - 1, 0); /* older than SND.UNA */
     assert_int_equal(r.conn.snd_wnd, WND);
 }
@@ -691,6 +708,7 @@ int main(void)
         cmocka_unit_test(test_syn_of_a_handshake_comes_again),
         cmocka_unit_test(test_missing_timestamp),
         cmocka_unit_test(test_old_timestamp),
+        cmocka_unit_test(test_answer_when_the_window_has_shrunk),
         cmocka_unit_test(test_reset_of_a_handshake),
         cmocka_unit_test(test_reset_must_be_exact),
         cmocka_unit_test(test_syn_in_a_handshake),

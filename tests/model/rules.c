@@ -114,6 +114,11 @@ const struct model_rule model_rules[] = {
      {DO_TAKE_WINDOW, DO_TELL_CONNECTED}, .next = MODEL_ESTABLISHED},
     {"RFC 5961 5: ACK out of range", "UN-05", 45, SYNCHRONIZED, {NOT(ACK_RANGE)}, {DO_SEND_ACK},
      .go = MODEL_RETURN},
+    /* SND.WND is an offset from SND.UNA: left as it is, the right edge would go where no segment
+     * has told it to be. */
+    {"3.10.7.4 fifth; policy: an old segment's ACK does not open the window", "UN-10", 45,
+     SYNCHRONIZED & ~IN(TIME_WAIT), {WHEN(ACK_NEW), NOT(WINDOW_NEWER)}, {DO_KEEP_EDGE},
+     .go = GO_ON},
     {"3.10.7.4 fifth: new ACK", "3.10.7.4", 45, SYNCHRONIZED, {WHEN(ACK_NEW)}, {DO_TAKE_ACK},
      .go = GO_ON},
     {"3.10.7.4 fifth: window", "UN-10", 45, SYNCHRONIZED & ~IN(TIME_WAIT),

@@ -151,7 +151,7 @@ static void fill_and_read(uint32_t bytes, uint32_t len)
         .receive_bytes_max = bytes, .superblocks = 600, .overcommit_percent = 1000});
     uint64_t at = 0;
     open_window(r);
-    for (unsigned round = 0; round < 3; round++) {
+    for (unsigned round = 0; round < 2; round++) {
         while (window(r) > 0) {
             uint32_t n = len < window(r) ? len : (uint32_t)window(r);
             arrive(r, at, n);

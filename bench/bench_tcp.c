@@ -81,9 +81,9 @@ static void host_init(struct pair *p, struct host *host, const struct weir_memwi
     unsigned prefix_len;
     weir_config_default(&config);
     config.tcp_endpoints_max = p->setup->connections + 64;
-    config.tcp_flights_max = 64;
+    config.tcp_flights_max = p->setup->connections + 64; /* the last answer waits for its ACK */
     config.tcp_time_wait_max = 4096;
-    config.packet_memory_kb = 65536;
+    config.packet_memory_kb = 131072;
     config.packet_memory_overcommit_percent = 10000;
     size_t size = (weir_stack_size(&config) + 63) / 64 * 64;
     host->stack = weir_stack_init(aligned_alloc(64, size), size, &config, 0);
@@ -263,7 +263,7 @@ int main(int argc, char **argv)
         large_on = {65535, true, false, 1 << 18, 1}, large_off = {65535, false, false, 1 << 18, 1},
         large_on_1m = {65535, true, false, 1 << 20, 1},
         large_off_1m = {65535, false, false, 1 << 20, 1}, one = {1500, true, false, 0, 1},
-        one_off = {1500, false, false, 0, 1}, many = {1500, true, false, 0, MANY},
+        one_off = {1500, false, false, 0, 1}, many = {1500, true, false, 1 << 16, MANY},
         none = {1500, true, false, 0, 0};
     const struct bench_row rows[] = {
         {"bulk, MTU 1500, window 128 KB", bulk, pair_of(&small_on), STEP_BYTES, NULL},

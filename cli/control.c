@@ -197,8 +197,7 @@ static void on_client(void *ctx, int fd, short revents)
             drop(client);
         return;
     }
-    client->answer =
-        answer_to(client->control, client->request, (size_t)(end - client->request));
+    client->answer = answer_to(client->control, client->request, (size_t)(end - client->request));
     size_t len = client->answer != NULL ? strlen(client->answer) : 0;
     if (len == 0) {
         drop(client);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
  * `weir drill`: packet scripts against a stack in virtual time. */
+#define _GNU_SOURCE /* asprintf() */
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "drill/drill.h"
 #include "output.h"
 
-enum { KEY_CHECK = 256, KEY_IP6, DEFINES_MAX = 64, SCRIPT_FILE_BYTES_MAX = 1 << 20 };
+enum { KEY_CHECK = 256, KEY_IP6, DEFINES_MAX = 64, DEPTH_MAX = 8, SCRIPT_FILE_BYTES_MAX = 1 << 20 };
 
 struct arguments {
     char **script;
@@ -92,7 +95,8 @@ static void parse(int argc, char **argv, struct arguments *a)
         .options = options,
         .parser = parse_argument,
         .args_doc = "SCRIPT...",
-        .doc = "Run packetdrill scripts against a stack in virtual time; '-' is standard input."
+        .doc = "Run packetdrill scripts against a stack in virtual time. '-' is standard input; of a "
+               "directory all that end in .pkt are run."
                "\vExit status: 0 when all passed; 1 when one failed; 2 when a script, or the usage, "
                "is wrong."};
     cli_parse(&argp, argc, argv, a->name, a);
@@ -197,32 +201,83 @@ static void run_script(struct arguments *a, const char *path, struct drill_resul
     free(text);
 }
 
-static void run_all(struct arguments *a, FILE *out, struct tally *tally)
+/* What is said of each script goes to `out`. */
+struct run {
+    struct arguments *a;
+    FILE *out;
+    struct tally tally;
+};
+
+static void run_file(struct run *r, const char *path)
 {
-    for (unsigned i = 0; i < a->script_count; i++) {
-        struct drill_result result;
-        run_script(a, a->script[i], &result);
-        unsigned *count = result.verdict == DRILL_PASSED   ? &tally->passed
-                          : result.verdict == DRILL_FAILED ? &tally->failed
-                                                           : &tally->broken;
-        (*count)++;
-        if (a->json)
-            print_json(out, a->script[i], &result, i == 0);
-        else
-            print_text(out, a->script[i], &result, a->options.check);
-        free(result.report);
+    struct drill_result result;
+    struct tally *t = &r->tally;
+    bool first = t->passed + t->failed + t->broken == 0;
+    run_script(r->a, path, &result);
+    unsigned *count = result.verdict == DRILL_PASSED   ? &t->passed
+                      : result.verdict == DRILL_FAILED ? &t->failed
+                                                       : &t->broken;
+    (*count)++;
+    if (r->a->json)
+        print_json(r->out, path, &result, first);
+    else
+        print_text(r->out, path, &result, r->a->options.check);
+    free(result.report);
+}
+
+static int is_script(const struct dirent *entry)
+{
+    size_t len = strlen(entry->d_name);
+    return entry->d_name[0] != '.' && (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN ||
+                                       (len > 4 && strcmp(entry->d_name + len - 4, ".pkt") == 0));
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return strcmp((*a)->d_name, (*b)->d_name); /* whatever the locale */
+}
+
+/* A script, or a directory of them, which may hold others. */
+static void run_path(struct run *r, const char *path, unsigned depth)
+{
+    struct stat status;
+    struct dirent **entry = NULL;
+    if (depth == DEPTH_MAX || strcmp(path, "-") == 0 || stat(path, &status) != 0 ||
+        !S_ISDIR(status.st_mode)) {
+        run_file(r, path);
+        return;
     }
-    if (a->json)
-        fputs("\n]\n", out);
-    else if (a->script_count > 1)
-        fprintf(out, "%u passed, %u failed, %u broken\n", tally->passed, tally->failed,
-                tally->broken);
+    int n = scandir(path, &entry, is_script, by_name);
+    if (n < 0) {
+        cli_error("%s: %m", path);
+        r->tally.broken++;
+    }
+    for (int i = 0; i < n; i++) {
+        char *inner;
+        if (asprintf(&inner, "%s/%s", path, entry[i]->d_name) >= 0) {
+            run_path(r, inner, depth + 1);
+            free(inner);
+        }
+        free(entry[i]);
+    }
+    free(entry);
+}
+
+static void run_all(struct run *r)
+{
+    const struct tally *t = &r->tally;
+    for (unsigned i = 0; i < r->a->script_count; i++)
+        run_path(r, r->a->script[i], 0);
+    unsigned count = t->passed + t->failed + t->broken;
+    if (r->a->json)
+        fputs(count == 0 ? "[]\n" : "\n]\n", r->out);
+    else if (count != 1)
+        fprintf(r->out, "%u passed, %u failed, %u broken\n", t->passed, t->failed, t->broken);
 }
 
 int cli_drill(int argc, char **argv)
 {
     struct arguments a = {.name = "weir drill", .options.seed = 1};
-    struct tally tally = {0};
     struct cli_output output;
     struct capture_writer writer;
     parse(argc, argv, &a);
@@ -234,11 +289,13 @@ int cli_drill(int argc, char **argv)
         (void)capture_open(&writer, cli_output_sink(&output), &options);
         a.options.capture = &writer;
     }
-    run_all(&a, a.pcap != NULL && strcmp(a.pcap, "-") == 0 ? stderr : stdout, &tally);
+    struct run run = {.a = &a,
+                      .out = a.pcap != NULL && strcmp(a.pcap, "-") == 0 ? stderr : stdout};
+    run_all(&run);
     if (a.pcap != NULL)
         (void)capture_flush(&writer);
     bool written = cli_output_close(&output);
-    if (tally.broken > 0)
+    if (run.tally.broken > 0)
         return CLI_USAGE;
-    return tally.failed > 0 || !written ? CLI_FAILED : CLI_OK;
+    return run.tally.failed > 0 || !written ? CLI_FAILED : CLI_OK;
 }

@@ -36,8 +36,7 @@ static void take_range(struct arguments *a, const char *text)
     uint64_t first, end;
     char range[64];
     int n = snprintf(range, sizeof range, "bytes=%s", text);
-    if (n >= (int)sizeof range ||
-        http_range(range, UINT64_MAX, &first, &end) != HTTP_RANGE_PART)
+    if (n >= (int)sizeof range || http_range(range, UINT64_MAX, &first, &end) != HTTP_RANGE_PART)
         cli_usage("bad range '%s': like 0-99, 100- or -100", text);
     a->range = text;
 }

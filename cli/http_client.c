@@ -219,7 +219,7 @@ static enum stream_turn next_bytes(struct http_client *c)
     if (!chunked)
         return STREAM_MORE;
     for (unsigned i = 0; i < CHUNK_HEAD - 2; i++) /* zeros in front are allowed */
-        c->out[i] = (uint8_t)"0123456789abcdef"[(size_t)n >> (4 * (CHUNK_HEAD - 3 - i)) & 15];
+        c->out[i] = (uint8_t) "0123456789abcdef"[(size_t)n >> (4 * (CHUNK_HEAD - 3 - i)) & 15];
     memcpy(c->out + CHUNK_HEAD - 2, "\r\n", 2);
     memcpy(c->out + CHUNK_HEAD + n, "\r\n", CHUNK_TAIL); /* of the last one too: no trailers */
     c->out_len += CHUNK_HEAD + CHUNK_TAIL;

@@ -38,10 +38,10 @@ struct http_job {
 
 enum http_end {
     HTTP_GOING = 0,
-    HTTP_DONE,      /* the answer is complete */
-    HTTP_LOST,      /* the connection ended, with http_client_error(), before that */
-    HTTP_NONSENSE,  /* what came is no HTTP */
-    HTTP_GIVEN_UP   /* answer(), body() or read() said so */
+    HTTP_DONE,     /* the answer is complete */
+    HTTP_LOST,     /* the connection ended, with http_client_error(), before that */
+    HTTP_NONSENSE, /* what came is no HTTP */
+    HTTP_GIVEN_UP  /* answer(), body() or read() said so */
 };
 
 /* Begin a request. The job stays the caller's, who frees the client. NULL: no memory. */
@@ -53,7 +53,8 @@ void http_client_free(struct http_client *client);
 enum stream_turn http_client_turn(struct http_client *client, struct stream *stream);
 
 enum http_end http_client_end(const struct http_client *client);
-int http_client_error(const struct http_client *client); /* WEIR_OK: ended in order, but too early */
+int http_client_error(
+    const struct http_client *client); /* WEIR_OK: ended in order, but too early */
 
 /* Bytes of the body so far: sent of an upload, received of a download. */
 uint64_t http_client_progress(const struct http_client *client);

@@ -20,7 +20,8 @@ enum {
     FIELD_MAX = 24,      /* longer than any name of a field that counts here */
     VALUE_MAX = 128,
     HEAD_MAX = 1024,
-    DRAIN_MAX = 16 << 20 /* bytes thrown away behind the last answer before the connection is reset */
+    DRAIN_MAX =
+        16 << 20 /* bytes thrown away behind the last answer before the connection is reset */
 };
 
 #define IDLE (60 * WEIR_NS_PER_S)
@@ -282,7 +283,8 @@ static void answer_refused(struct connection *c, unsigned status)
 {
     http_upload_cancel(&c->upload);
     if (status == 405)
-        refuse(c, status, c->server->allow_put ? "Allow: GET, HEAD, PUT\r\n" : "Allow: GET, HEAD\r\n");
+        refuse(c, status,
+               c->server->allow_put ? "Allow: GET, HEAD, PUT\r\n" : "Allow: GET, HEAD\r\n");
     else
         refuse(c, status, "");
 }
@@ -444,7 +446,8 @@ static unsigned parser_status(const struct connection *c, uint8_t at)
     return error == HPE_INVALID_TRANSFER_ENCODING ? 501 : 400;
 }
 
-/* Parse what has come; answers how much was. The phase changes when there is something to answer. */
+/* Parse what has come; answers how much was. The phase changes when there is something to answer.
+ */
 static size_t parse(struct connection *c, const uint8_t *data, size_t len)
 {
     struct request *r = &c->request;

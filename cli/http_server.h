@@ -8,8 +8,8 @@
 #include "tcp_host.h"
 
 enum {
-    HTTP_BUFFER = 65536,       /* moved at a time */
-    HTTP_HEADERS_MAX = 16384   /* bytes of a request before its body */
+    HTTP_BUFFER = 65536,     /* moved at a time */
+    HTTP_HEADERS_MAX = 16384 /* bytes of a request before its body */
 };
 
 struct http_counters {

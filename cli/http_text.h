@@ -18,7 +18,8 @@ enum {
 const char *http_reason(unsigned status);
 
 /* The path of a request target: what stands before '?' and '#', decoded (RFC 3986 2.1), relative
- * to the root: "" for the root itself, "a/b", "a/" for what must be a directory. Refused are NUL and
+ * to the root: "" for the root itself, "a/b", "a/" for what must be a directory. Refused are NUL
+ * and
  * '/' in disguise, empty components, and those that begin with a dot, so that nothing leads out of
  * the root. Answers 0, or the status to refuse with: 400, 404, 414. */
 unsigned http_path(const char *target, size_t len, char path[HTTP_PATH_MAX]);

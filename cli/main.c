@@ -14,7 +14,7 @@ struct command {
 static int cli_help(int argc, char **argv);
 
 static const struct command commands[] = {
-    {"host", "a stack on a device that answers ping, serves files and small services", cli_host},
+    {"host", "a stack on a device that answers ping and serves files", cli_host},
     {"ping", "ping from a stack on a device", cli_ping},
     {"get", "download a file over HTTP by a stack on a device", cli_get},
     {"put", "upload a file over HTTP by a stack on a device", cli_put},

@@ -85,8 +85,8 @@ static bool make_server(struct memory *m, const struct memory_args *args)
     if (!http_server_init(&m->http))
         return false;
     m->host = tcp_host_new(m->stack[SERVER], CONNECTIONS);
-    int error = m->host != NULL ? tcp_host_listen(m->host, &m->http.service, args->port)
-                                : WEIR_E_MEMORY;
+    int error =
+        m->host != NULL ? tcp_host_listen(m->host, &m->http.service, args->port) : WEIR_E_MEMORY;
     if (error != WEIR_OK)
         cli_error("the server in memory: %s", weir_strerror(error));
     return error == WEIR_OK;

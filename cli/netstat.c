@@ -58,6 +58,10 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
         a->control = arg;
         return 0;
     case ARGP_KEY_ARG:
+        if (a->interval != 0 && state->arg_num == 0) { /* -c 2, where one may say -c2 */
+            a->interval = cli_span(arg, "interval");
+            return 0;
+        }
         cli_usage("'%s' is one argument too many", arg);
     default:
         return cli_help_key(key, state, a->name);

@@ -186,9 +186,11 @@ bool netstat_counters(const struct netstat_args *args, const json_t *counters, F
         fputc('\n', out);
         return good;
     }
-    json_object_foreach((json_t *)(uintptr_t)counters, section, object) {
+    json_object_foreach((json_t *)(uintptr_t)counters, section, object)
+    {
         fprintf(out, "%s\n", section);
-        json_object_foreach(object, name, value) {
+        json_object_foreach(object, name, value)
+        {
             if (json_integer_value(value) != 0)
                 fprintf(out, "  %-24s %14" JSON_INTEGER_FORMAT "\n", name,
                         json_integer_value(value));

@@ -52,7 +52,8 @@ char *progress_line(char *text, size_t size, unsigned width, const struct progre
         return text;
     }
     double part = now >= state->total ? 1 : (double)now / (double)state->total;
-    int n = snprintf(figures, sizeof figures, " %3u%%  %s  %s/s", (unsigned)(part * 100), have, rate);
+    int n =
+        snprintf(figures, sizeof figures, " %3u%%  %s  %s/s", (unsigned)(part * 100), have, rate);
     if (per_s > 0 && now < state->total) {
         double left = (double)(state->total - now) / per_s;
         unsigned s = left < 359999 ? (unsigned)(left + 0.5) : 359999;

@@ -132,6 +132,7 @@ static bool make_stack(struct station *s)
     if (s->args->connections_max > 0) { /* and listeners */
         config.tcp_endpoints_max = s->args->connections_max + LISTENERS;
         config.tcp_flights_max = s->args->connections_max;
+        config.tcp_syn_received_max = s->args->connections_max;
     }
     if (entropy_bytes(config.secret, sizeof config.secret) != WEIR_OK ||
         entropy_bytes(&config.seed, sizeof config.seed) != WEIR_OK) {

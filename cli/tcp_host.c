@@ -6,16 +6,15 @@
 #include "station.h"
 
 enum {
-    BACKLOG = 1024,
     NONE = -1 /* no place */
 };
 
 #define RETRY (5 * WEIR_NS_PER_MS)
 
 /* `user` of the endpoints: these, and the place in its table. */
-#define USER_LISTENER (UINT64_C(1) << 32)
+#define USER_LISTENER   (UINT64_C(1) << 32)
 #define USER_CONNECTION (UINT64_C(2) << 32)
-#define USER_PLACE UINT64_C(0xffffffff)
+#define USER_PLACE      UINT64_C(0xffffffff)
 
 struct place {
     struct stream stream;
@@ -43,7 +42,7 @@ struct tcp_host {
     int first_free, first_turn, last_turn;
     weir_time now;
     bool retry, more; /* somebody wants another turn: later, soon */
-    uint64_t full; /* times that a connection had to wait for a place */
+    uint64_t full;    /* times that a connection had to wait for a place */
     struct place place[];
 };
 
@@ -67,8 +66,7 @@ int tcp_host_listen(struct tcp_host *host, const struct tcp_service *service, ui
     if (host->listeners == TCP_HOST_LISTENERS_MAX)
         return WEIR_E_EXHAUSTED;
     struct listener *l = &host->listener[host->listeners];
-    *l = (struct listener){
-        .service = service, .oldest = NONE, .newest = NONE, .waiting = true};
+    *l = (struct listener){.service = service, .oldest = NONE, .newest = NONE, .waiting = true};
     config.user = USER_LISTENER | host->listeners;
     int error = weir_tcp_open(host->stack, &config, &l->handle);
     if (error != WEIR_OK)
@@ -76,7 +74,7 @@ int tcp_host_listen(struct tcp_host *host, const struct tcp_service *service, ui
     /* Services say themselves when more follows (WEIR_TCP_MORE). */
     error = weir_tcp_set(host->stack, l->handle, WEIR_TCP_NODELAY, 1);
     if (error == WEIR_OK)
-        error = weir_tcp_listen(host->stack, l->handle, BACKLOG);
+        error = weir_tcp_listen(host->stack, l->handle, host->places);
     if (error != WEIR_OK) {
         (void)weir_tcp_close(host->stack, l->handle);
         return error;
@@ -150,8 +148,7 @@ static void accept_all(struct tcp_host *host, unsigned index)
         int i = host->first_free;
         struct place *p = &host->place[i];
         weir_handle handle;
-        int error =
-            weir_tcp_accept(host->stack, l->handle, USER_CONNECTION | (unsigned)i, &handle);
+        int error = weir_tcp_accept(host->stack, l->handle, USER_CONNECTION | (unsigned)i, &handle);
         if (error != WEIR_OK) {
             l->waiting = false;
             return;

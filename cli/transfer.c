@@ -25,8 +25,8 @@ enum {
     EVENTS = 16
 };
 
-#define RETRY (5 * WEIR_NS_PER_MS)
-#define LINGER (500 * WEIR_NS_PER_MS) /* for the FINs, when all is done */
+#define RETRY           (5 * WEIR_NS_PER_MS)
+#define LINGER          (500 * WEIR_NS_PER_MS) /* for the FINs, when all is done */
 #define TIMEOUT_DEFAULT (30 * WEIR_NS_PER_S)
 
 struct run {
@@ -42,7 +42,7 @@ struct run {
     struct stream stream;
     struct http_client *client;
     bool open, connected, closing, failed;
-    int error; /* that the connection ended with */
+    int error;                         /* that the connection ended with */
     weir_time begun, active, close_by; /* `active`: something happened */
     struct progress progress;
 };

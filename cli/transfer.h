@@ -29,7 +29,7 @@ void transfer_url(struct transfer_args *args, const char *text);
 struct transfer_result {
     enum http_end end;
     bool interrupted;
-    uint64_t bytes; /* of the body */
+    uint64_t bytes;            /* of the body */
     weir_time connected, took; /* until the connection was there; from then on */
 };
 

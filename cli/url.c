@@ -51,7 +51,8 @@ const char *url_parse(const char *text, struct url *url)
     if (url->port != 80)
         (void)snprintf(url->authority + n, sizeof url->authority - (size_t)n, ":%u", url->port);
     /* Path and query are neighbours; the fragment is ours alone (RFC 9110 4.2.5). */
-    unsigned begin = has(&u, UF_PATH) ? UF_PATH : UF_QUERY, end = has(&u, UF_QUERY) ? UF_QUERY : begin;
+    unsigned begin = has(&u, UF_PATH) ? UF_PATH : UF_QUERY,
+             end = has(&u, UF_QUERY) ? UF_QUERY : begin;
     url->target[0] = '/';
     size_t at = begin == UF_PATH ? 0 : 1;
     if (!has(&u, begin))

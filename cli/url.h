@@ -10,9 +10,9 @@
 enum { URL_HOST_MAX = 256, URL_TARGET_MAX = 2048 };
 
 struct url {
-    char host[URL_HOST_MAX];       /* a name, or an address without brackets */
+    char host[URL_HOST_MAX];           /* a name, or an address without brackets */
     char authority[URL_HOST_MAX + 16]; /* for the Host field: brackets, and the port if not 80 */
-    char target[URL_TARGET_MAX];   /* path and query; "/" at least */
+    char target[URL_TARGET_MAX];       /* path and query; "/" at least */
     uint16_t port;
 };
 

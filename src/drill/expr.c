@@ -294,11 +294,21 @@ static int64_t parse_not(struct expr *e)
     return nots == 0 ? value : (nots % 2 == 1) == (value == 0);
 }
 
+/* What stands behind an operator that is decided is read and not reckoned: it may divide by zero. */
+static int64_t parse_other(struct expr *e, bool decided, int64_t (*parse)(struct expr *e))
+{
+    bool check = e->check;
+    e->check |= decided;
+    int64_t value = parse(e);
+    e->check = check;
+    return value;
+}
+
 static int64_t parse_and(struct expr *e)
 {
     int64_t value = parse_not(e);
     while (!e->broken && takes_word(e, "and")) {
-        int64_t other = parse_not(e);
+        int64_t other = parse_other(e, value == 0, parse_not);
         value = value != 0 ? other : value;
     }
     return value;
@@ -308,7 +318,7 @@ static int64_t parse_or(struct expr *e)
 {
     int64_t value = parse_and(e);
     while (!e->broken && takes_word(e, "or")) {
-        int64_t other = parse_and(e);
+        int64_t other = parse_other(e, value != 0, parse_and);
         value = value != 0 ? value : other;
     }
     return value;

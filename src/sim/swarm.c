@@ -354,11 +354,11 @@ static void draw_applications(struct swarm *s)
 
 /* ---- a run ---- */
 
-bool swarm_run(uint64_t seed, struct capture_writer *capture, struct swarm_result *result)
+/* `run` has been given its seed, and what else a scenario is given. */
+static bool play(struct scenario_run *run, struct swarm_result *result)
 {
     struct swarm s = {.budget = BUDGET_BYTES};
-    struct sim *sim = sim_create(&(struct sim_config){.seed = seed});
-    CHECK(NULL, sim != NULL);
+    struct sim *sim = scenario_begin(run);
     memset(result, 0, sizeof *result);
     s.text = text_begin(result->drawn, sizeof result->drawn);
     s.rng = sim_rng(sim, "swarm");
@@ -370,50 +370,53 @@ bool swarm_run(uint64_t seed, struct capture_writer *capture, struct swarm_resul
     if (s.tight)
         text_str(&s.text, s.text.len > 0 ? ", tight" : "tight");
     draw_hosts(&s, ethernet);
-    draw_link(&s, ethernet, capture);
+    draw_link(&s, ethernet, run->capture);
     draw_applications(&s);
-    (void)tcp_world_finish(&s.world, EVENTS_MAX);
+    if (tcp_world_go(&s.world, run, EVENTS_MAX))
+        (void)tcp_world_close(&s.world, EVENTS_MAX);
 
-    struct tcp_watch_stats wire = tcp_watch_stats(s.world.watch);
     result->verdict = s.world.verdict;
     result->verdict.sim = NULL;
-    result->ended = sim_now(sim);
-    result->trace_hash = sim_trace_hash(sim);
-    result->stats = sim_stats(sim);
+    result->wire = tcp_watch_stats(s.world.watch);
     result->bytes = tcp_apps_read(s.world.apps);
-    result->segments = wire.segments;
-    result->retransmitted = wire.retransmitted;
-    result->sacks = wire.sacks;
-    result->probes = wire.probes;
-    result->resets = wire.resets;
+    run->ended = sim_now(sim);
+    run->trace_hash = sim_trace_hash(sim);
+    run->stats = sim_stats(sim);
+    run->error = sim_error(sim);
     tcp_world_end(&s.world);
-    return !result->verdict.failed;
+    return !result->verdict.failed && run->error == 0;
+}
+
+bool swarm_run(uint64_t seed, struct swarm_result *result)
+{
+    struct scenario_run run = {.seed = seed};
+    bool good = play(&run, result);
+    result->trace_hash = run.trace_hash;
+    result->events = run.stats.events;
+    return good;
 }
 
 static void swarm_scenario(struct scenario_run *run)
 {
     struct swarm_result r;
-    bool ok = swarm_run(run->seed, run->capture, &r);
+    bool good = play(run, &r);
     const struct verdict *v = &r.verdict;
-    run->ended = r.ended;
-    run->trace_hash = r.trace_hash;
-    run->stats = r.stats;
     scenario_section(run, "swarm");
     scenario_note(run, "%s", r.drawn);
     scenario_figure(run, "bytes read", (int64_t)r.bytes, "bytes");
-    scenario_figure(run, "segments", (int64_t)r.segments, "packets");
-    scenario_figure(run, "retransmitted", (int64_t)r.retransmitted, "packets");
-    scenario_figure(run, "with SACK", (int64_t)r.sacks, "packets");
-    scenario_figure(run, "probes", (int64_t)r.probes, "packets");
-    scenario_figure(run, "resets", (int64_t)r.resets, "packets");
-    scenario_figure(run, "virtual time", r.ended, "ns");
-    scenario_figure(run, "events", (int64_t)r.stats.events, "");
-    if (ok)
-        scenario_check(run, true, "every invariant holds, and nothing is left behind");
-    else
+    scenario_figure(run, "segments", (int64_t)r.wire.segments, "packets");
+    scenario_figure(run, "retransmitted", (int64_t)r.wire.retransmitted, "packets");
+    scenario_figure(run, "with SACK", (int64_t)r.wire.sacks, "packets");
+    scenario_figure(run, "probes", (int64_t)r.wire.probes, "packets");
+    scenario_figure(run, "resets", (int64_t)r.wire.resets, "packets");
+    scenario_figure(run, "virtual time", run->ended, "ns");
+    scenario_figure(run, "events", (int64_t)run->stats.events, "");
+    if (v->failed)
         scenario_check(run, false, "%s at %lld.%09lld: %s", v->id,
                        (long long)(v->time / WEIR_NS_PER_S), (long long)(v->time % WEIR_NS_PER_S),
                        v->text);
+    else
+        scenario_check(run, good, "every invariant holds, and nothing is left behind");
 }
 
 const struct scenario scenario_swarm = {

@@ -6,23 +6,18 @@
 #ifndef WEIR_SIM_SWARM_H
 #define WEIR_SIM_SWARM_H
 
-#include "sim/scenario.h"
-#include "sim/verdict.h"
+#include "sim/tcp_watch.h"
 
 /* What was drawn and what came of it. */
 struct swarm_result {
     struct verdict verdict; /* sim NULL */
     char drawn[512];        /* the link and the stacks, as one line */
-    weir_time ended;
-    uint64_t trace_hash;
-    struct sim_stats stats;
-    uint64_t bytes;         /* read by applications */
-    uint64_t segments, retransmitted, sacks, probes, resets;
-    unsigned talks;
+    struct tcp_watch_stats wire;
+    uint64_t bytes; /* read by applications */
+    uint64_t trace_hash, events;
 };
 
-/* Run one seed; true: nothing was wrong. The capture, if there is one, stays the caller's.
- * Bound: some million events. */
-bool swarm_run(uint64_t seed, struct capture_writer *capture, struct swarm_result *result);
+/* Run one seed; true: nothing was wrong. Bound: some million events. */
+bool swarm_run(uint64_t seed, struct swarm_result *result);
 
 #endif

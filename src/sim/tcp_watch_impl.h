@@ -46,7 +46,6 @@ struct half {
     place fin;       /* of its FIN; 0: none yet */
     place una;       /* acknowledged by what came in */
     place edge;      /* right edge of the peer's window: the furthest offered */
-    bool window_zero; /* in the last segment that came */
     bool pushed;
     uint8_t *copy;   /* of the bytes sent: place p at p % copy_size */
     uint32_t copy_size;

@@ -43,7 +43,6 @@ static void take_ack(struct seen *s)
     place edge = ack + ((place)s->header.window << scale);
     if (edge > h->edge)
         h->edge = edge;
-    h->window_zero = s->header.window == 0;
 }
 
 /* Duties of one who has accepted data (RFC 9293 3.8.6.3, RFC 5681 4.2). */
@@ -88,12 +87,13 @@ static void take_data(struct seen *s, enum weir_drop drop)
         return;
     if (fin && drop == WEIR_DROP_NONE)
         h->peer_fin = end - 1;
-    if (drop == WEIR_DROP_NONE && !s->host->config.slow && !syn) {
+    bool fits = end <= h->own_edge || h->own_edge == 0;
+    if (drop == WEIR_DROP_NONE && fits && !s->host->config.slow && !syn) {
         owe_for(s, start, end, fin);
         return;
     }
     /* It may have been kept or not: what seems to be an island may be none. */
-    h->unsure |= drop != WEIR_DROP_NONE;
+    h->unsure |= drop != WEIR_DROP_NONE || !fits;
     spans_add(&h->got, start, end);
     h->next = h->got.span[0].end;
 }

@@ -191,7 +191,7 @@ static void copy_compare(struct seen *s, place at, uint32_t len)
 static void check_new(struct seen *s, place start, place end)
 {
     struct half *h = s->half;
-    bool probe = end - start == 1 && start == h->edge && h->window_zero;
+    bool probe = end - start == 1 && start == h->edge; /* of a closed window */
     s->watch->stats.probes += probe;
     if (h->has_irs && end > h->edge && !probe)
         watch_fail(s, "I-03", "sends up to %lld, the window ends at %lld", (long long)end,

@@ -115,6 +115,25 @@ bool tcp_world_run(struct tcp_world *world, uint64_t events_max)
     return !world->verdict.failed;
 }
 
+bool tcp_world_go(struct tcp_world *world, struct scenario_run *run, uint64_t events_max)
+{
+    enum sim_stop stop = SIM_STOP_EVENTS;
+    uint64_t last = world->events + events_max;
+    while (stop == SIM_STOP_EVENTS && !world->verdict.failed && !run->stopped) {
+        /* With no time set the clock is to stay at the last event. */
+        stop = run->until > 0 ? sim_run_until(world->sim, run->until, EVENTS_AT_ONCE)
+                              : sim_run_until_idle(world->sim, EVENTS_AT_ONCE);
+        if (world->events >= last)
+            verdict_fail(&world->verdict, sim_now(world->sim), "I-61",
+                         "after %llu events there is no end of them",
+                         (unsigned long long)world->events);
+        run->stopped = run->stop != NULL && run->stop(run->ctx);
+    }
+    run->error = sim_error(world->sim);
+    run->cut = stop != SIM_STOP_IDLE && !world->verdict.failed;
+    return stop == SIM_STOP_IDLE && !world->verdict.failed;
+}
+
 bool tcp_world_close(struct tcp_world *world, uint64_t events_max)
 {
     char text[VERDICT_TEXT_MAX];

@@ -5,6 +5,7 @@
 #define WEIR_SIM_TCP_WORLD_H
 
 #include "sim/link.h"
+#include "sim/scenario.h"
 #include "sim/tcp_app.h"
 #include "sim/tcp_check.h"
 #include "sim/tcp_watch.h"
@@ -58,6 +59,10 @@ bool tcp_world_finish(struct tcp_world *world, uint64_t events_max);
 /* The same in two steps: run to the end; close and look. */
 bool tcp_world_run(struct tcp_world *world, uint64_t events_max);
 bool tcp_world_close(struct tcp_world *world, uint64_t events_max);
+
+/* The first step for a scenario: until the time it is to stop at, or until it is told to stop, which
+ * makes it cut. True: it came to its end and nothing was wrong. */
+bool tcp_world_go(struct tcp_world *world, struct scenario_run *run, uint64_t events_max);
 
 /* Destroy the simulation and free what belongs to the world. */
 void tcp_world_end(struct tcp_world *world);

@@ -38,6 +38,7 @@ enum {
     TCP_WINDOW_MAX = 65535 << 14,
     TCP_MSS_DEFAULT_IP4 = 536,  /* RFC 9293 MUST-15 */
     TCP_MSS_DEFAULT_IP6 = 1220, /* RFC 9293 MUST-15 */
+    TCP_TIMESTAMPS_BYTES = 12,  /* options of each segment with timestamps: NOP NOP timestamps */
     TCP_MSS_MIN = 48            /* payload of a segment: never less, whatever a peer says */
 };
 
@@ -200,7 +201,7 @@ struct tcp_conn {
     uint32_t ts_recent, ts_recent_s; /* ... and when it was set, in seconds of the stack's clock */
     uint32_t ts_offset;       /* of our timestamps (RFC 7323 7.1) */
     uint32_t challenge_ms;    /* when the window of challenges began: milliseconds, low bits */
-    uint16_t rcv_mss;         /* largest payload received in a segment; the delayed ACK's measure */
+    uint16_t rcv_mss;         /* largest payload received in a segment; at most what we announced */
 
     /* Time. In a deadline WEIR_TIME_NEVER: not armed. */
     uint16_t timeouts;
@@ -273,17 +274,17 @@ struct tcp_wait {
     uint32_t ack_min; /* an older acknowledgment is not acceptable (RFC 5961 5.2) */
     uint32_t ts_recent;
     uint32_t next, prev; /* in the order of expiry */
-    uint16_t window;     /* as it was advertised */
-    uint8_t ifindex;
-    bool timestamps;
-    uint32_t challenge_ms; /* when it was answered last: low bits of milliseconds */
-    uint8_t rcv_scale, ttl, traffic_class;
-    bool fixed_ifindex; /* answers leave by ifindex, whatever the routes say */
-    weir_time expires;
+    uint32_t expires_ms;   /* low bits of milliseconds: tcp_time_wait_left() */
+    uint16_t challenge_ms; /* when it was answered last: low bits of milliseconds */
+    uint16_t window;       /* as it was advertised */
+    uint8_t ifindex, ttl, traffic_class;
+    uint8_t rcv_scale : 4;
+    bool timestamps : 1;
+    bool fixed_ifindex : 1; /* answers leave by ifindex, whatever the routes say */
 };
 
 _Static_assert(sizeof(void *) > 8 || sizeof(struct tcp_syn) <= 120, "SYN-RECEIVED is compact");
-_Static_assert(sizeof(void *) > 8 || sizeof(struct tcp_wait) <= 80, "so is TIME-WAIT");
+_Static_assert(sizeof(void *) > 8 || sizeof(struct tcp_wait) <= 72, "so is TIME-WAIT");
 
 /* The wire's number x as an offset, given one near it. */
 static inline uint64_t tcp_unwrap(struct tcp_seq x, uint64_t near_offset)

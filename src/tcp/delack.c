@@ -3,26 +3,13 @@
  * met when something is sent, so that one acknowledgment answers a batch (MUST-58, MUST-59). */
 #include "tcp/tcp.h"
 
-/* Bytes of options in each segment (RFC 7323 appendix A). */
-static uint16_t options_of(const struct tcp_conn *c)
-{
-    return c->timestamps ? 12 : 0;
-}
-
-uint16_t tcp_rcv_mss(const struct tcp_conn *c)
-{
-    uint16_t max = tcp_announced_mss(&c->set, c->mtu, addr_is_ip4(c->remote));
-    max = (uint16_t)(max - options_of(c));
-    return c->rcv_mss < max ? c->rcv_mss : max;
-}
-
 /* Every second full-sized segment is acknowledged at once (SHLD-19): payload and options of both
  * are then as much as twice those of the largest, whatever share of it options take (RFC 2525
  * 2.13). Of three that a device put together, two have the same, full size, also when the peer's
  * have become smaller. */
 static bool is_due(const struct tcp_conn *c, unsigned segments)
 {
-    uint32_t full = (uint32_t)tcp_rcv_mss(c) + options_of(c);
+    uint32_t full = c->rcv_mss + (c->timestamps ? TCP_TIMESTAMPS_BYTES : 0U);
     return c->quick_acks > 0 || c->set.quick_ack || c->set.delayed_ack_ms == 0 || segments > 2 ||
            c->bytes_unacked >= 2 * full;
 }

@@ -203,7 +203,7 @@ static void wait_info(const struct tcp_room *tcp, const struct tcp_wait *w,
         .rcv_wnd_bytes = (uint32_t)w->window << w->rcv_scale,
         .ssthresh_bytes = TCP_SSTHRESH_NONE,
         .options = w->timestamps ? WEIR_TCP_HAS_TIMESTAMPS : 0,
-        .timer_in = until(w->expires, tcp->now),
+        .timer_in = tcp_time_wait_left(tcp, w, tcp->now),
     };
 }
 

@@ -216,16 +216,17 @@ static bool syn_records(const struct tcp_room *tcp)
 static bool wait_records(const struct tcp_room *tcp)
 {
     uint32_t n = 0, before = TCP_NONE;
-    weir_time expires = 0;
+    weir_time left = 0;
     for (uint32_t i = tcp->waiting.first; i != TCP_NONE;) {
         const struct tcp_wait *w = pool_at(&tcp->waits, i);
         struct tcp_tuple tuple = {.local = w->local,
                                   .remote = w->remote,
                                   .local_port = w->local_port,
                                   .remote_port = w->remote_port};
-        HOLDS(pool_in_use(&tcp->waits, i) && w->prev == before && w->expires >= expires);
+        HOLDS(pool_in_use(&tcp->waits, i) && w->prev == before);
+        HOLDS(tcp_time_wait_left(tcp, w, tcp->now) >= left);
         HOLDS(++n <= tcp->waits.in_use && found(tcp, &tuple, TCP_KIND_WAIT, i));
-        expires = w->expires;
+        left = tcp_time_wait_left(tcp, w, tcp->now);
         before = i;
         i = w->next;
     }

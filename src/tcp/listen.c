@@ -5,10 +5,14 @@
  * (ATK-SYN-06). */
 #include "tcp/tcp.h"
 
+/* MUST-23 would have SYNs sent again for three minutes, "the application can give up sooner": a
+ * listener does, since who sends SYNs may not be who he says he is, and has others sent
+ * SYN,ACKs. */
 enum {
-    SYN_ACKS_MAX = 5,    /* by the timer, the first among them (ATK-SYN-08): 31 s in all */
-    SYN_RTO_S = 1,       /* doubled each time (RFC 6298 2.1, 5.5) */
-    SYN_ANSWERS_MAX = 10 /* to anything but the final ACK, in the life of a record */
+    SYN_ACKS_MAX = 5,     /* by the timer, the first among them (ATK-SYN-08): the last after 15 s */
+    SYN_RTO_S = 1,        /* doubled each time (RFC 6298 2.1, 5.5) */
+    SYN_LAST_WAIT_S = 48, /* for the answer to the last: 63 s in all */
+    SYN_ANSWERS_MAX = 10  /* to anything but the final ACK, in the life of a record */
 };
 
 /* ---- records ---- */
@@ -84,10 +88,11 @@ static void syn_timer_init(struct tcp_syn *syn)
 /* Wait for the answer to the SYN,ACK; one sent on demand does not put its retransmission off. */
 static void syn_arm(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now)
 {
-    CHECK(tcp->handler, !syn->parked && syn->retransmits < SYN_ACKS_MAX);
+    unsigned n = syn->retransmits;
+    CHECK(tcp->handler, !syn->parked && n < SYN_ACKS_MAX);
+    weir_time s = n + 1 < SYN_ACKS_MAX ? (weir_time)SYN_RTO_S << n : SYN_LAST_WAIT_S;
     if (!wheel_is_armed(&syn->timer.node))
-        wheel_arm(tcp->wheel, &syn->timer.node,
-                  now + (SYN_RTO_S * WEIR_NS_PER_S << syn->retransmits));
+        wheel_arm(tcp->wheel, &syn->timer.node, now + s * WEIR_NS_PER_S);
 }
 
 /* Forget the record. */
@@ -356,10 +361,11 @@ static void set_path(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
         path.mtu = tcp->net->iface[c->ifindex].config.mtu_bytes;
         path.generation = tcp->net->addresses.generation + tcp->net->routes.generation - 1;
     }
-    uint32_t mtu = pmtu_lookup(&tcp->net->pmtus, c->remote, path.mtu, now).mtu;
+    struct pmtu pmtu = pmtu_lookup(&tcp->net->pmtus, c->remote, path.mtu, now);
     c->ifindex = (uint8_t)path.ifindex;
-    c->mtu = (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX);
-    c->path_generation = path.generation;
+    c->mtu = (uint16_t)(pmtu.mtu < UINT16_MAX ? pmtu.mtu : UINT16_MAX);
+    c->may_fragment = pmtu.below_floor;
+    c->path_generation = path.generation + tcp->net->pmtus.generation;
 }
 
 /* All that the record knows, and the final ACK says. */

@@ -37,14 +37,14 @@ static struct rcv_room room_of(const struct tcp_conn *c, uint64_t bytes)
         slack = slack > unit ? slack : unit;
     }
     bytes = min64(bytes, ring_bytes_max((enum blocks_class)c->receive.class));
-    uint16_t mss = tcp_send_mss(c), seen = tcp_rcv_mss(c);
+    uint16_t mss = tcp_send_mss(c);
     return (struct rcv_room){
         .unit = unit,
         .hard = c->receive.head + bytes,
         .size = min64(bytes - slack, UINT64_C(65535) << c->rcv_scale),
         /* The receiver assumes that the peer's segments are as large as its own (3.8.6.2.2), unless
          * it has seen larger ones. */
-        .segment = mss > seen ? mss : seen,
+        .segment = mss > c->rcv_mss ? mss : c->rcv_mss,
     };
 }
 

@@ -262,6 +262,16 @@ static enum weir_drop above_a_hole(struct tcp_room *tcp, struct tcp_conn *c,
 
 /* ---- step 7 ---- */
 
+/* A segment larger than any before. More than we announced has been put together by a device that
+ * did not say so. */
+static __attribute__((noinline)) void note_size(struct tcp_conn *c, uint32_t size)
+{
+    uint32_t max = tcp_announced_mss(&c->set, c->mtu, addr_is_ip4(c->remote));
+    if (c->timestamps)
+        max -= TCP_TIMESTAMPS_BYTES;
+    c->rcv_mss = (uint16_t)(size < max ? size : max);
+}
+
 enum weir_drop tcp_reasm_segment(struct tcp_room *tcp, struct tcp_conn *c,
                                  const struct tcp_segment *s, bool *fin)
 {
@@ -269,7 +279,7 @@ enum weir_drop tcp_reasm_segment(struct tcp_room *tcp, struct tcp_conn *c,
     *fin = false;
     uint32_t size = s->segments > 1 && s->segment_size < s->len ? s->segment_size : s->len;
     if (size > c->rcv_mss)
-        c->rcv_mss = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX);
+        note_size(c, size);
     if (s->len == 0 && (s->flags & TCP_FIN) == 0)
         return WEIR_DROP_NONE;
     if (s->seq == c->rcv_nxt)

@@ -105,40 +105,45 @@ static void partial_ack(struct tcp_conn *c, struct tcp_flight *f, uint32_t acked
         c->cc.cwnd = mss;
 }
 
+/* The congestion window grows by what was acknowledged, in LOSS by a segment at most: what one
+ * retransmission uncovered is no sign of room for as much (RFC 3465 2.3). */
+static void grow(struct tcp_conn *c, uint32_t acked, bool loss)
+{
+    /* What is still to be sent again waits for nothing but cwnd. */
+    if (!c->cwnd_limited && c->snd_nxt >= c->snd_max)
+        return;
+    uint32_t mss = tcp_send_mss(c);
+    cc_acked(&c->cc, &(struct tcp_cc_ack){.acked = loss ? min_u32(acked, mss) : acked,
+                                          .flight = outstanding(c) + acked,
+                                          .mss = mss,
+                                          .cwnd_limited = true});
+}
+
 void tcp_recovery_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked, weir_time now)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
     (void)now;
     CHECK(tcp->handler, f != NULL && acked > 0);
-    uint32_t mss = tcp_send_mss(c);
-    struct tcp_cc_ack ack = {
-        .acked = acked,
-        .flight = outstanding(c) + acked,
-        .mss = mss,
-        /* What is still to be sent again waits for nothing else. */
-        .cwnd_limited = c->cwnd_limited || c->snd_nxt < c->snd_max,
-    };
     f->dupacks = 0;
     f->expiries = 0;
     switch ((enum weir_tcp_recovery)f->recovery) {
-    case WEIR_TCP_RECOVERY:
-        if (c->snd_una >= f->recover)
-            leave_recovery(c, f, mss);
-        else
-            partial_ack(c, f, acked, mss);
-        return;
-    case WEIR_TCP_LOSS:
-        /* What one retransmission uncovered is no sign of room for as much (RFC 3465 2.3). */
-        ack.acked = min_u32(acked, mss);
-        if (c->snd_una >= f->recover)
-            f->recovery = WEIR_TCP_OPEN;
-        break;
     case WEIR_TCP_OPEN:
     case WEIR_TCP_DISORDER:
         f->recovery = WEIR_TCP_OPEN;
+        grow(c, acked, false);
+        break;
+    case WEIR_TCP_RECOVERY:
+        if (c->snd_una >= f->recover)
+            leave_recovery(c, f, tcp_send_mss(c));
+        else
+            partial_ack(c, f, acked, tcp_send_mss(c));
+        break;
+    case WEIR_TCP_LOSS:
+        if (c->snd_una >= f->recover)
+            f->recovery = WEIR_TCP_OPEN;
+        grow(c, acked, true);
         break;
     }
-    cc_acked(&c->cc, &ack);
 }
 
 void tcp_recovery_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)

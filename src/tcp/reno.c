@@ -41,8 +41,10 @@ void cc_acked(struct tcp_cc *cc, const struct tcp_cc_ack *ack)
         return;
     uint32_t acked = ack->acked;
     if (cc->cwnd < cc->ssthresh) {
-        /* An ACK for many segments counts as one for each would have: bytes, so that a receiver
-         * that divides its ACKs gains nothing. What reaches beyond ssthresh counts below. */
+        /* A departure from RFC 5681 3.1 (SMSS for an ACK) and RFC 3465 (two of them): an ACK for many
+         * segments counts as one for each would have, because devices and we put ACKs together. In
+         * bytes, so that a receiver that divides its ACKs gains nothing. After a timeout the caller
+         * keeps to one. What reaches beyond ssthresh counts below. */
         uint32_t slow = min_u32(acked, cc->ssthresh - cc->cwnd);
         grow(cc, slow);
         acked -= slow;

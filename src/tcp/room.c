@@ -5,6 +5,7 @@
 #include "base/layout.h"
 
 enum { KEY_TABLE = 1, KEY_ISN, KEY_PORT, KEY_STAMP }; /* of sip_derive() */
+enum { PORTS = 65535 };
 
 static uint32_t at_least_one(uint32_t n)
 {
@@ -17,9 +18,10 @@ struct parts {
     uint32_t tuples, ports, ranges, interfaces;
 };
 
+/* Close together: there may be millions of them, and each is a few cache lines long. */
 #define POOL_OF(type, count)                                                                       \
     {                                                                                              \
-        .capacity = at_least_one(count), .block_bytes = sizeof(type), .block_align = 64            \
+        .capacity = at_least_one(count), .block_bytes = sizeof(type), .block_align = _Alignof(type) \
     }
 
 static struct parts parts_of(const struct weir_config *config)
@@ -33,9 +35,9 @@ static struct parts parts_of(const struct weir_config *config)
         .ranges = config->ranges_max,
         .interfaces = config->interfaces_max,
     };
-    /* While a record becomes a connection, or the other way round, both stand in it at no time. */
+    /* One of them gives way to another: at no time do both stand in it under one tuple. */
     p.tuples = p.conns.capacity + p.syns.capacity + p.waits.capacity;
-    p.ports = p.conns.capacity;
+    p.ports = p.conns.capacity < PORTS ? p.conns.capacity : PORTS; /* the first of each port */
     return p;
 }
 

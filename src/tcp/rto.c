@@ -186,8 +186,18 @@ static void leave_persist(struct tcp_conn *c)
         c->snd_nxt = c->snd_una;
 }
 
+/* Is what the timer is for now what it was for? For most segments this is all there is to ask. */
+static bool goes_on(const struct tcp_conn *c)
+{
+    if (c->snd_una < c->snd_max)
+        return c->repair == TCP_REPAIR_RETRANSMIT && c->snd_wnd != 0;
+    return c->repair == TCP_REPAIR_NONE && c->snd_max == tcp_snd_end(c);
+}
+
 void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now)
 {
+    if (!restart && goes_on(c))
+        return;
     enum tcp_repair wanted = repair_wanted(c), before = (enum tcp_repair)c->repair;
     bool waits = wanted == TCP_REPAIR_RETRANSMIT || wanted == TCP_REPAIR_PERSIST;
     if (before == TCP_REPAIR_PERSIST && wanted != before) {
@@ -275,7 +285,7 @@ static bool expire_retransmit(struct tcp_room *tcp, struct tcp_conn *c, weir_tim
     back_off(c); /* RFC 6298 5.5 */
     unsigned retransmissions = c->backoff;
     if (in_handshake(c)) {
-        c->syn_lost = true;
+        c->syn_lost |= c->snd_una < c->snd_max; /* else it has found no way out */
         c->work |= TCP_WORK_SYN;
         c->timeouts++;
         tcp->count.timeouts++;

@@ -245,10 +245,11 @@ static inline uint32_t tcp_stamp(uint32_t offset, weir_time now)
     return tcp_ms(now) + offset;
 }
 
-/* An ephemeral port for a tuple whose local_port is not set yet: at random (RFC 6056 3.3.2), skipping
- * tuples that exist (one in TIME-WAIT that may be reused counts as free, if nothing better is near)
- * and ports that somebody asked for. 0: none left. The double hash of 3.3.4 would number the ports to a
- * destination one after the other, and wants a table of 2^16 counters not to tell hosts apart. */
+/* An ephemeral port for a tuple whose local_port is not set yet: at random (RFC 6056 3.3.2),
+ * skipping tuples that exist (one in TIME-WAIT that may be reused counts as free, if nothing better
+ * is near) and ports that somebody asked for. 0: none left. The double hash of 3.3.4 would number
+ * the ports to a destination one after the other, and wants a table of 2^16 counters not to tell
+ * hosts apart. */
 uint16_t tcp_port_choose(struct tcp_room *tcp, const struct tcp_tuple *tuple, weir_time now);
 
 /* ======== listen.c: passive opens ======== */
@@ -285,7 +286,8 @@ void tcp_syn_woken(struct tcp_room *tcp, struct tcp_syn *syn, enum neighbour_ans
 unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, unsigned max,
                         weir_time now);
 
-/* The listener closes: end its records, silently or with RST, and reset what waits to be accepted. */
+/* The listener closes: end its records, with RST where a SYN,ACK was sent, and reset what waits to be
+ * accepted. Linear in the records of all listeners. */
 void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener);
 
 /* ======== timewait.c ======== */
@@ -296,6 +298,9 @@ void tcp_time_wait_enter(struct tcp_room *tcp, struct tcp_conn *c, weir_time now
 
 /* A segment for a record. */
 enum weir_drop tcp_time_wait_segment(struct tcp_room *tcp, struct tcp_wait *w, struct tcp_segment *s);
+
+/* How long it will last, in nanoseconds; 0: it is to end now. */
+weir_time tcp_time_wait_left(const struct tcp_room *tcp, const struct tcp_wait *w, weir_time now);
 
 /* May an active open take its place now (RFC 6191, with our timestamps)? */
 bool tcp_time_wait_reusable(const struct tcp_room *tcp, const struct tcp_wait *w, weir_time now);
@@ -476,10 +481,6 @@ void tcp_rcv_unpromise(struct tcp_room *tcp, struct tcp_conn *c);
  * second full-sized one, or later by the timer (RFC 9293 3.8.6.3; RFC 2525 2.13), or at once. */
 void tcp_delack_data(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes, unsigned segments,
                      weir_time now);
-
-/* The payload of a full-sized segment of the peer, as far as it is known: rcv_mss; but not more than we
- * announced, though a device may have put together more without saying so. */
-uint16_t tcp_rcv_mss(const struct tcp_conn *c);
 
 /* Acknowledge now; with `each`, by a segment of its own (a duplicate ACK). */
 void tcp_ack_now(struct tcp_room *tcp, struct tcp_conn *c, bool each);

@@ -5,13 +5,26 @@
 
 enum {
     ANSWER_EVERY_MS = 500,  /* to a record's peer, but for its FIN */
-    REUSE_AFTER_S = 1,      /* then our timestamps are surely later (RFC 7323 5.4: a tick a ms) */
+    REUSE_AFTER_MS = 1000,  /* then our timestamps are surely later (RFC 7323 5.4: a tick a ms) */
     EXPIRE_AT_ONCE_MAX = 64 /* records ended in one go */
 };
 
-static weir_time life(const struct tcp_room *tcp)
+/* From entering on, in milliseconds: one more, since the clock is cut to them. */
+static uint32_t life_ms(const struct tcp_room *tcp)
 {
-    return (weir_time)tcp->config->tcp_time_wait_ms * WEIR_NS_PER_MS;
+    return tcp->config->tcp_time_wait_ms + 1;
+}
+
+static uint32_t left_ms(const struct tcp_room *tcp, const struct tcp_wait *w, weir_time now)
+{
+    uint32_t left = w->expires_ms - tcp_ms(now);
+    return left <= life_ms(tcp) ? left : 0; /* more than at the beginning: it has passed */
+}
+
+weir_time tcp_time_wait_left(const struct tcp_room *tcp, const struct tcp_wait *w, weir_time now)
+{
+    uint32_t left = left_ms(tcp, w, now);
+    return left > 0 ? (weir_time)left * WEIR_NS_PER_MS - now % WEIR_NS_PER_MS : 0;
 }
 
 static struct tcp_wait *wait_at(const struct tcp_room *tcp, uint32_t index)
@@ -29,17 +42,18 @@ static struct tcp_tuple wait_tuple(const struct tcp_wait *w)
 
 /* ---- the queue ---- */
 
-static void arm(struct tcp_room *tcp, weir_time deadline)
+static void arm(struct tcp_room *tcp, const struct tcp_wait *w, weir_time now)
 {
     tcp->waiting.timer.kind = NET_TIMER_TCP_WAIT;
-    wheel_arm(tcp->wheel, &tcp->waiting.timer.node, deadline);
+    weir_time left = tcp_time_wait_left(tcp, w, now);
+    wheel_arm(tcp->wheel, &tcp->waiting.timer.node, left > 0 ? now + left : 0 /* at once */);
 }
 
 static void append(struct tcp_room *tcp, struct tcp_wait *w, weir_time now)
 {
     struct tcp_wait_fifo *fifo = &tcp->waiting;
     uint32_t index = pool_index(&tcp->waits, w);
-    w->expires = now + life(tcp);
+    w->expires_ms = tcp_ms(now) + life_ms(tcp);
     w->next = TCP_NONE;
     w->prev = fifo->last;
     if (fifo->last != TCP_NONE)
@@ -48,7 +62,7 @@ static void append(struct tcp_room *tcp, struct tcp_wait *w, weir_time now)
         fifo->first = index;
     fifo->last = index;
     if (!wheel_is_armed(&fifo->timer.node))
-        arm(tcp, w->expires);
+        arm(tcp, w, now);
 }
 
 static void unlink_wait(struct tcp_room *tcp, struct tcp_wait *w)
@@ -81,17 +95,17 @@ void tcp_time_wait_expire(struct tcp_room *tcp, weir_time now)
 {
     for (unsigned i = 0; i < EXPIRE_AT_ONCE_MAX && tcp->waiting.first != TCP_NONE; i++) {
         struct tcp_wait *w = wait_at(tcp, tcp->waiting.first);
-        if (w->expires > now)
+        if (left_ms(tcp, w, now) > 0)
             break;
         tcp_time_wait_end(tcp, w);
     }
     if (tcp->waiting.first != TCP_NONE)
-        arm(tcp, wait_at(tcp, tcp->waiting.first)->expires);
+        arm(tcp, wait_at(tcp, tcp->waiting.first), now);
 }
 
 bool tcp_time_wait_reusable(const struct tcp_room *tcp, const struct tcp_wait *w, weir_time now)
 {
-    return w->timestamps && now >= w->expires - life(tcp) + REUSE_AFTER_S * WEIR_NS_PER_S;
+    return w->timestamps && left_ms(tcp, w, now) < life_ms(tcp) - REUSE_AFTER_MS;
 }
 
 /* ---- answering ---- */
@@ -121,11 +135,11 @@ static void acknowledge(struct tcp_room *tcp, const struct tcp_wait *w, weir_tim
 /* The same, at a limited rate: what is answered here may be anybody's, and may be an answer. */
 static void challenge(struct tcp_room *tcp, struct tcp_wait *w, weir_time now)
 {
-    if (tcp_ms(now) - w->challenge_ms < ANSWER_EVERY_MS) {
+    if ((uint16_t)(tcp_ms(now) - w->challenge_ms) < ANSWER_EVERY_MS) {
         tcp->count.challenges_limited++;
         return;
     }
-    w->challenge_ms = tcp_ms(now);
+    w->challenge_ms = (uint16_t)tcp_ms(now);
     tcp->count.challenges_out++;
     acknowledge(tcp, w, now);
 }
@@ -168,13 +182,13 @@ void tcp_time_wait_enter(struct tcp_room *tcp, struct tcp_conn *c, weir_time now
         .ack_min = oldest_ack(c),
         .ts_recent = c->ts_recent,
         .window = (uint16_t)(field < UINT16_MAX ? field : UINT16_MAX),
-        .rcv_scale = c->rcv_scale,
+        .rcv_scale = c->rcv_scale & 15U,
         .ttl = c->set.ttl,
         .traffic_class = c->set.traffic_class & 0xfc,
         .ifindex = c->ifindex,
         .fixed_ifindex = c->fixed_ifindex || addr_is_link_scope(c->remote),
         .timestamps = c->timestamps,
-        .challenge_ms = tcp_ms(now) - ANSWER_EVERY_MS,
+        .challenge_ms = (uint16_t)(tcp_ms(now) - ANSWER_EVERY_MS),
     };
     tcp_conn_detach(tcp, c);
     struct tcp_tuple tuple = wait_tuple(w);

@@ -70,7 +70,9 @@ void tcp_flight_give(struct tcp_room *tcp, struct tcp_conn *c)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
     CHECK(tcp->handler, f != NULL);
-    ring_reset(&f->spilled, 0);
+    if (f->spills)
+        ring_reset(&f->spilled, 0);
+    CHECK(tcp->handler, f->spilled.held == 0);
     pool_give(&tcp->flights, c->flight);
     c->flight = TCP_NONE;
     for (;;) {

@@ -175,8 +175,8 @@ static void test_answers_tell_of_parts_and_places(void **state)
 {
     (void)state;
     struct asker a;
-    (void)get("HTTP/1.1 206 P\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\n", false, 3,
-              &a);
+    (void)get("HTTP/1.1 206 P\r\nContent-Range: bytes 5-9/10\r\nContent-Length: 5\r\n\r\n", false,
+              3, &a);
     assert_true(a.answer.has_range && a.answer.has_length);
     assert_int_equal(a.answer.range_first, 5);
     assert_int_equal(a.answer.range_size, 10);

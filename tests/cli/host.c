@@ -56,8 +56,7 @@ static weir_stack *make_stack(const struct weir_memwire_config *wire, const char
     config.seed = 7;
     size_t size =
         (weir_stack_size(&config) + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
-    weir_stack *stack =
-        weir_stack_init(aligned_alloc(STACK_ALIGNMENT, size), size, &config, now);
+    weir_stack *stack = weir_stack_init(aligned_alloc(STACK_ALIGNMENT, size), size, &config, now);
     assert_non_null(stack);
     weir_memwire_iface(wire, &iface);
     assert_int_equal(weir_stack_add_iface(stack, &iface), 0);
@@ -105,8 +104,8 @@ static void client_events(struct world *w)
     for (unsigned i = 0; i < w->clients; i++) {
         struct client *c = &w->client[i];
         int n = 0;
-        while (c->got < DATA && (n = weir_tcp_receive(w->stack[0], c->handle, c->in + c->got,
-                                                      DATA - c->got, 0)) > 0)
+        while (c->got < DATA &&
+               (n = weir_tcp_receive(w->stack[0], c->handle, c->in + c->got, DATA - c->got, 0)) > 0)
             c->got += (size_t)n;
         c->ended |= c->got < DATA && n == 0;
         if (c->got < DATA && n < 0 && n != WEIR_E_WOULD_BLOCK && n != WEIR_E_STALE &&
@@ -132,7 +131,8 @@ static void pass(struct world *w, weir_time span)
         if (weir_memwire_step(&w->wire, w->now) > 0)
             wake = 0;
         for (unsigned i = 0; i < 2; i++)
-            wake = weir_stack_deadline(w->stack[i]) < wake ? weir_stack_deadline(w->stack[i]) : wake;
+            wake =
+                weir_stack_deadline(w->stack[i]) < wake ? weir_stack_deadline(w->stack[i]) : wake;
         w->now = wake > w->now ? wake : w->now + 1000;
         assert_true(++turns < 1000000);
     }

@@ -109,7 +109,8 @@ static void forget(char *text, size_t *len, const char *begin)
 {
     enum { DATE = 29 };
     size_t line = strlen(begin) + DATE;
-    for (char *p = text; (p = memmem(p, *len - (size_t)(p - text), begin, strlen(begin))) != NULL;) {
+    for (char *p = text;
+         (p = memmem(p, *len - (size_t)(p - text), begin, strlen(begin))) != NULL;) {
         memmove(p, p + line, *len - (size_t)(p - text) - line + 1);
         *len -= line;
     }
@@ -151,7 +152,7 @@ static void expect_status(struct world *w, const char *in, unsigned status)
     free(got);
 }
 
-#define HOST "Host: h\r\n"
+#define HOST        "Host: h\r\n"
 #define GET(target) "GET " target " HTTP/1.1\r\n" HOST "\r\n"
 
 static void test_get_gives_the_file_and_head_its_head(void **state)
@@ -179,12 +180,13 @@ static void test_get_gives_the_file_and_head_its_head(void **state)
 
 static const char conversation[] =
     GET("/a.txt") "\r\nGET /big.bin HTTP/1.1\r\n" HOST "Range: bytes=100-70099\r\n\r\n"
-    "PUT /new HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nHello"
-    "HEAD /sub/ HTTP/1.1\r\n" HOST "\r\n"
-    "PUT /new HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
-    "3;x=y\r\nwor\r\n002\r\nld\r\n0\r\nTrailer: 1\r\n\r\n"
-    "GET /sub HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc" GET("/new")
-    "GET /indexed/ HTTP/1.1\r\n" HOST "Connection: close\r\n\r\nGET /never HTTP/1.1\r\n\r\n";
+                  "PUT /new HTTP/1.1\r\n" HOST "Content-Length: 5\r\n\r\nHello"
+                  "HEAD /sub/ HTTP/1.1\r\n" HOST "\r\n"
+                  "PUT /new HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n"
+                  "3;x=y\r\nwor\r\n002\r\nld\r\n0\r\nTrailer: 1\r\n\r\n"
+                  "GET /sub HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc" GET(
+                      "/new") "GET /indexed/ HTTP/1.1\r\n" HOST
+                              "Connection: close\r\n\r\nGET /never HTTP/1.1\r\n\r\n";
 
 /* The whole conversation, with pieces of these sizes. */
 static char *converse(struct world *w, size_t in_step, size_t out_step, size_t *len)
@@ -277,15 +279,16 @@ static void test_ranges(void **state)
     struct world *w = *state;
     static const struct {
         const char *range, *part; /* NULL: all */
-    } good[] = {{"bytes=0-0", "0"},       {"bytes=2-5", "2345"},  {"bytes=9-9", "9"},
-                {"bytes=5-", "56789"},    {"bytes=-3", "789"},    {"bytes=-100", "0123456789"},
-                {"bytes=8-1000", "89"},   {"Bytes= 1-2", "12"},   {"bytes=5-99999999999999999999", "56789"},
-                {"bytes=0-1,3-4", NULL},  {"bytes=5-2", NULL},    {"bytes=x", NULL},
-                {"bytes=-", NULL},        {"lines=0-1", NULL},    {"bytes=1-2x", NULL}};
+    } good[] = {
+        {"bytes=0-0", "0"},      {"bytes=2-5", "2345"}, {"bytes=9-9", "9"},
+        {"bytes=5-", "56789"},   {"bytes=-3", "789"},   {"bytes=-100", "0123456789"},
+        {"bytes=8-1000", "89"},  {"Bytes= 1-2", "12"},  {"bytes=5-99999999999999999999", "56789"},
+        {"bytes=0-1,3-4", NULL}, {"bytes=5-2", NULL},   {"bytes=x", NULL},
+        {"bytes=-", NULL},       {"lines=0-1", NULL},   {"bytes=1-2x", NULL}};
     char request[256];
     for (unsigned i = 0; i < sizeof good / sizeof good[0]; i++) {
-        (void)snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: %s\r\n\r\n",
-                       good[i].range);
+        (void)snprintf(request, sizeof request,
+                       "GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: %s\r\n\r\n", good[i].range);
         char *got = answer(w, request, NULL);
         const char *part = good[i].part != NULL ? good[i].part : "0123456789";
         if (strncmp(got, good[i].part != NULL ? "HTTP/1.1 206 " : "HTTP/1.1 200 ", 13) != 0 ||
@@ -296,8 +299,8 @@ static void test_ranges(void **state)
     static const char *const nowhere[] = {"bytes=10-", "bytes=10-11", "bytes=-0",
                                           "bytes=99999999999999999999-"};
     for (unsigned i = 0; i < sizeof nowhere / sizeof nowhere[0]; i++) {
-        (void)snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: %s\r\n\r\n",
-                       nowhere[i]);
+        (void)snprintf(request, sizeof request,
+                       "GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: %s\r\n\r\n", nowhere[i]);
         char *got = answer(w, request, NULL);
         assert_memory_equal(got, "HTTP/1.1 416 ", 13);
         assert_non_null(strstr(got, "Content-Range: bytes */10\r\n"));
@@ -307,23 +310,45 @@ static void test_ranges(void **state)
     assert_non_null(strstr(got, "Content-Range: bytes 2-3/10\r\n"));
     free(got);
     /* RFC 9110 13.1.5, 14.2: not with If-Range that does not agree, nor with HEAD. */
-    expect_status(w, "GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=2-3\r\nIf-Range: \"x\"\r\n\r\n",
-                  200);
+    expect_status(
+        w, "GET /a.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=2-3\r\nIf-Range: \"x\"\r\n\r\n", 200);
     expect_status(w, "HEAD /a.txt HTTP/1.1\r\nHost: h\r\nRange: bytes=2-3\r\n\r\n", 200);
 }
 
 static void test_nothing_outside_the_root_is_reached(void **state)
 {
     struct world *w = *state;
-    static const char *const targets[] = {
-        "/../outside",          "/%2e%2e/outside",     "/..%2foutside",    "/sub/../../outside",
-        "/sub/%2E%2E/%2E./outside", "/.%2e/outside",   "/./a.txt",         "//outside",
-        "/link",                "/up/outside",         "/up/",             "/up",
-        "/inner",               "/sub/..",             "/.hidden",         "/%2ehidden",
-        "/a.txt/",              "/a.txt/x",            "/sub//b",          "/%2fetc%2fpasswd",
-        "/sub/..%00/",          "/a.txt%00.html",      "/%",               "/%4",
-        "/%zz",                 "/%c0%ae%c0%ae/outside", "/..\\outside",   "/nothing",
-        "http://h/../outside",  "http://h/link",       "/sub/%2e%2e%2foutside"};
+    static const char *const targets[] = {"/../outside",
+                                          "/%2e%2e/outside",
+                                          "/..%2foutside",
+                                          "/sub/../../outside",
+                                          "/sub/%2E%2E/%2E./outside",
+                                          "/.%2e/outside",
+                                          "/./a.txt",
+                                          "//outside",
+                                          "/link",
+                                          "/up/outside",
+                                          "/up/",
+                                          "/up",
+                                          "/inner",
+                                          "/sub/..",
+                                          "/.hidden",
+                                          "/%2ehidden",
+                                          "/a.txt/",
+                                          "/a.txt/x",
+                                          "/sub//b",
+                                          "/%2fetc%2fpasswd",
+                                          "/sub/..%00/",
+                                          "/a.txt%00.html",
+                                          "/%",
+                                          "/%4",
+                                          "/%zz",
+                                          "/%c0%ae%c0%ae/outside",
+                                          "/..\\outside",
+                                          "/nothing",
+                                          "http://h/../outside",
+                                          "http://h/link",
+                                          "/sub/%2e%2e%2foutside"};
     char request[512];
     for (unsigned i = 0; i < sizeof targets / sizeof targets[0]; i++) {
         for (unsigned put = 0; put < 2; put++) {
@@ -400,9 +425,11 @@ static void test_headers_and_targets_have_a_limit(void **state)
     expect_status(w, request, 414);
     (void)snprintf(request, sizeof request, "GET /%.2047s HTTP/1.1\r\n" HOST "\r\n", long_text);
     expect_status(w, request, 404);
-    (void)snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\n" HOST "X: %.8000s\r\n\r\n", long_text);
+    (void)snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\n" HOST "X: %.8000s\r\n\r\n",
+                   long_text);
     expect_status(w, request, 200);
-    (void)snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\n" HOST "X: %.30000s\r\n\r\n", long_text);
+    (void)snprintf(request, sizeof request, "GET /a.txt HTTP/1.1\r\n" HOST "X: %.30000s\r\n\r\n",
+                   long_text);
     expect_status(w, request, 431);
 }
 
@@ -428,13 +455,14 @@ static void test_an_upload_appears_whole_or_not_at_all(void **state)
     char *got = answer(w, "PUT /late HTTP/1.1\r\n" HOST "Content-Length: 10\r\n\r\nabcde", NULL);
     assert_string_equal(got, "");
     free(got);
-    got = answer(w, "PUT /late HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n",
-                 NULL);
+    got = answer(
+        w, "PUT /late HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n", NULL);
     assert_string_equal(got, "");
     free(got);
     /* Chunks may become more than is allowed. */
     static char request[210000];
-    int n = snprintf(request, sizeof request, "PUT /late HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
+    int n = snprintf(request, sizeof request,
+                     "PUT /late HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n");
     for (unsigned i = 0; i < 11; i++)
         n += snprintf(request + n, sizeof request - (size_t)n, "2710\r\n%010000d\r\n", 1);
     (void)snprintf(request + n, sizeof request - (size_t)n, "0\r\n\r\n");
@@ -473,8 +501,10 @@ static void test_who_expects_100_gets_it_before_the_body(void **state)
     free(connection);
     free(s.out);
     /* Not when it is refused, and not when the body is there already. */
-    char *got = answer(w, "PUT /no/e HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
-                          "Content-Length: 3\r\n\r\n", NULL);
+    char *got = answer(w,
+                       "PUT /no/e HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
+                       "Content-Length: 3\r\n\r\n",
+                       NULL);
     assert_memory_equal(got, "HTTP/1.1 404 ", 13);
     free(got);
     got = answer(w, head, NULL);
@@ -489,8 +519,10 @@ static void test_http_1_0_ends_unless_asked_not_to(void **state)
     assert_non_null(strstr(got, "Connection: close\r\n"));
     assert_null(strstr(got + 1, "HTTP/1.1"));
     free(got);
-    got = answer(w, "GET /a.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
-                    "GET /a.txt HTTP/1.0\r\n\r\n", NULL);
+    got = answer(w,
+                 "GET /a.txt HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+                 "GET /a.txt HTTP/1.0\r\n\r\n",
+                 NULL);
     assert_non_null(strstr(got, "Connection: keep-alive\r\n"));
     assert_non_null(strstr(got + 1, "HTTP/1.1"));
     free(got);

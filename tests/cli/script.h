@@ -15,11 +15,11 @@ struct script {
     struct stream stream;
     const char *in;
     size_t in_len, in_at;
-    size_t in_step;  /* bytes a receive gives at most; 0: no limit */
-    size_t out_step; /* bytes a send takes at most; 0: no limit */
-    bool ends;       /* the other side closes behind `in` */
-    int error;       /* or the connection has this error behind it */
-    bool shut;       /* we have closed */
+    size_t in_step;        /* bytes a receive gives at most; 0: no limit */
+    size_t out_step;       /* bytes a send takes at most; 0: no limit */
+    bool ends;             /* the other side closes behind `in` */
+    int error;             /* or the connection has this error behind it */
+    bool shut;             /* we have closed */
     bool breathe, blocked; /* every other send is refused */
     char *out;
     size_t out_len;

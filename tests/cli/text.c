@@ -167,7 +167,8 @@ static void test_services_are_named_with_or_without_their_protocol(void **state)
     assert_true(services_parse("echo/tcp,discard/udp", &set, &unknown));
     assert_int_equal(set.udp, 2);
     assert_int_equal(set.tcp, 1);
-    static const char *const bad[] = {"", "echo,", "echo/", "echo/sctp", "ech", "echo/tcpx", ",echo"};
+    static const char *const bad[] = {"",    "echo,",     "echo/", "echo/sctp",
+                                      "ech", "echo/tcpx", ",echo"};
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
         if (services_parse(bad[i], &set, &unknown))
             fail_msg("'%s'", bad[i]);
@@ -200,9 +201,9 @@ static void test_sizes_have_three_digits(void **state)
     static const struct {
         double bytes;
         const char *text;
-    } cases[] = {{0, "0 B"},          {999, "999 B"},      {1000, "1.00 kB"}, {9994, "9.99 kB"},
-                 {9996, "10.0 kB"},   {99960, "100 kB"},   {1.5e9, "1.50 GB"}, {999499, "999 kB"},
-                 {999600, "1.00 MB"}, {1e15, "1.00 PB"},   {5e18, "5000 PB"}};
+    } cases[] = {{0, "0 B"},          {999, "999 B"},    {1000, "1.00 kB"},  {9994, "9.99 kB"},
+                 {9996, "10.0 kB"},   {99960, "100 kB"}, {1.5e9, "1.50 GB"}, {999499, "999 kB"},
+                 {999600, "1.00 MB"}, {1e15, "1.00 PB"}, {5e18, "5000 PB"}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char text[32];
         progress_size(text, sizeof text, cases[i].bytes);

@@ -106,7 +106,7 @@ static struct model_segment segment_of(const struct rig *r, const struct cell *c
                               .len = lens[cell->len],
                               .ack = ack_of(&r->conn, cell->ack),
                               .window = windows[(cell->seq + cell->ack + cell->len) % 3],
-                              .urgent = 1,
+                              .urgent = 2,
                               .timestamps = r->timestamps && r->setup != RIG_ESTABLISHED_NO_TS,
                               .timestamps_old = r->setup == RIG_ESTABLISHED_OLD_TS};
     s.seq = seq_of(&r->conn, cell->seq, model_seg_len(&s));

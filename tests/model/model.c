@@ -209,6 +209,8 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
 
 static void finish(struct model_result *r, bool drawn)
 {
+    if (r->reply.kind == MODEL_ACK && r->conn.state == MODEL_CLOSED)
+        r->reply.kind = MODEL_ACK_OPTIONAL; /* nobody is left to send it */
     if (r->reply.kind == MODEL_ACK || r->reply.kind == MODEL_ACK_OPTIONAL) {
         r->reply.seq = answer_seq(&r->conn);
         r->reply.ack = r->conn.rcv_nxt;

@@ -106,6 +106,7 @@ struct model_result {
 #define MODEL_CONDITIONS(X)                                                                        \
     X(RST, "RST", (s->flags & TCP_RST) != 0)                                                       \
     X(SYN, "SYN", (s->flags & TCP_SYN) != 0 && !w->syn_cut)                                        \
+    X(SYN_BIT, "SYN, trimmed off or not", (s->flags & TCP_SYN) != 0)                               \
     X(ACK, "ACK", (s->flags & TCP_ACK) != 0)                                                       \
     X(FIN, "FIN", (s->flags & TCP_FIN) != 0)                                                       \
     X(URG, "URG", (s->flags & TCP_URG) != 0)                                                       \

@@ -137,7 +137,8 @@ const struct model_rule model_rules[] = {
      .go = MODEL_RETURN},
 
     /* ---- 3.10.7.4 sixth: URG ---- */
-    {"3.10.7.4 sixth", "MUST-32", 46, DATA_COMES, {WHEN(URG), WHEN(URG_NEW)}, {DO_TELL_URGENT}, .go = GO_ON},
+    {"3.10.7.4 sixth; policy: not of a SYN (ATK-URG-03)", "MUST-32", 46, DATA_COMES,
+     {WHEN(URG), WHEN(URG_NEW), NOT(SYN_BIT)}, {DO_TELL_URGENT}, .go = GO_ON},
 
     /* ---- 3.10.7.4 seventh: text ---- */
     {"3.10.7.4 seventh", "SHLD-31", 47, DATA_COMES, {WHEN(TEXT)}, {DO_TAKE_TEXT, DO_SEND_ACK},

@@ -167,6 +167,7 @@ static void go_on(struct walk *w, struct model_result *m)
     struct model_segment s = {.flags = TCP_FIN | TCP_ACK,
                               .seq = c->rcv_nxt,
                               .ack = c->snd_una,
+                              .window = c->snd_wnd,
                               .timestamps = w->rig->timestamps};
     struct model_result last = model_segment_arrives(c, &s);
     *c = last.conn;

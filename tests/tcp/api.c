@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The calls on endpoints (weir/tcp.h), to the letter of their documentation. */
 #include "pair.h"
+#include "weir/udp.h"
 
 /* ---- opening ---- */
 
@@ -413,6 +414,57 @@ static void test_a_full_buffer_blocks_until_a_third_is_free(void **state)
     pair_close(p);
 }
 
+static void test_writable_is_not_told_for_a_little_room(void **state)
+{
+    (void)state;
+    static uint8_t bytes[60000];
+    struct pair *p = pair_open();
+    weir_stack *a = p->side[0].stack;
+    struct pair_conn c = pair_connect(p);
+    struct weir_tcp_info info;
+    assert_int_equal(weir_tcp_set(a, c.h[0], WEIR_TCP_SEND_BYTES_MAX, 30000), WEIR_OK);
+    assert_int_equal(weir_tcp_send(a, c.h[0], bytes, sizeof bytes, 0), 30000);
+    uint32_t freed = 0;
+    bool told = false;
+    while (!told && freed < 30000) {
+        pair_run(p, MS);
+        told = (pair_told(p, 0, c.h[0]).bits & WEIR_EVENT_WRITABLE) != 0;
+        assert_int_equal(weir_tcp_info(a, c.h[0], &info), WEIR_OK);
+        freed = 30000 - (uint32_t)info.send_queue_bytes;
+        assert_true(told == (freed >= 10000));
+    }
+    assert_true(told);
+    pair_abort_all(p, &c);
+    pair_close(p);
+}
+
+/* MUST-39, RFC 9293 3.8.6.2.2: not only when the sender probes. */
+static void test_reading_opens_a_closed_window(void **state)
+{
+    (void)state;
+    static uint8_t bytes[100000], got[100000];
+    struct pair *p = pair_open();
+    weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
+    struct pair_conn c = pair_connect(p);
+    struct weir_tcp_info info;
+    assert_int_equal(weir_tcp_set(b, c.h[1], WEIR_TCP_RECEIVE_BYTES_MAX, 20000), WEIR_OK);
+    size_t sent = 0;
+    do {
+        int n = weir_tcp_send(a, c.h[0], bytes, sizeof bytes, 0);
+        sent += n > 0 ? (size_t)n : 0;
+        pair_run(p, 100 * MS);
+        assert_int_equal(weir_tcp_info(a, c.h[0], &info), WEIR_OK);
+    } while (info.snd_wnd_bytes > 0 && sent < 1000000);
+    assert_int_equal(info.snd_wnd_bytes, 0);
+    pair_run(p, 30 * S); /* the next probe is far away */
+    int before = weir_tcp_receive(b, c.h[1], got, sizeof got, 0);
+    assert_true(before > 0);
+    pair_run(p, 10 * DELAY);
+    assert_true(weir_tcp_receive(b, c.h[1], got, sizeof got, 0) > 5000);
+    pair_abort_all(p, &c);
+    pair_close(p);
+}
+
 static void test_receive_peeks_and_takes(void **state)
 {
     (void)state;
@@ -535,6 +587,41 @@ static void test_no_packet_memory_is_an_error_and_not_a_loss(void **state)
     pair_close(p);
 }
 
+/* ---- beside UDP ---- */
+
+static void test_neither_transport_starves_the_other(void **state)
+{
+    (void)state;
+    static uint8_t bytes[200000];
+    for (unsigned max = 1; max <= 4; max++) {
+        struct pair *p = pair_open();
+        weir_stack *a = p->side[0].stack;
+        struct pair_conn c = pair_connect(p);
+        struct weir_udp_config config = {.size = sizeof config};
+        struct weir_addr to = pair_addr("10.0.0.2");
+        weir_handle udp;
+        assert_int_equal(weir_udp_open(a, &config, &udp), WEIR_OK);
+        assert_int_equal(weir_udp_connect(a, udp, &to, 9), WEIR_OK);
+        for (unsigned i = 0; i < 8; i++)
+            assert_int_equal(weir_udp_send(a, udp, NULL, bytes, 100), WEIR_OK);
+        assert_int_equal(weir_tcp_send(a, c.h[0], bytes, 8 * 1400, 0), 8 * 1400);
+        unsigned count[2] = {0, 0}, sent = 0;
+        struct weir_tx tx[4];
+        while (sent < 8) {
+            unsigned n = weir_stack_output(a, 0, tx, max, p->now);
+            assert_int_equal(n, max); /* and nothing is left unused */
+            for (unsigned i = 0; i < n && sent < 8; i++, sent++)
+                count[tx[i].headers[tx[i].header_start + 9] == 6]++;
+        }
+        assert_true(count[0] >= 2 && count[1] >= 2);
+        while (weir_stack_output(a, 0, tx, 4, p->now) > 0)
+            ;
+        assert_int_equal(weir_udp_close(a, udp), WEIR_OK);
+        pair_abort_all(p, &c);
+        pair_close(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -554,11 +641,14 @@ int main(void)
         cmocka_unit_test(test_a_listener_that_closes_resets_who_waits),
         cmocka_unit_test(test_a_listener_neither_sends_nor_receives),
         cmocka_unit_test(test_a_full_buffer_blocks_until_a_third_is_free),
+        cmocka_unit_test(test_writable_is_not_told_for_a_little_room),
+        cmocka_unit_test(test_reading_opens_a_closed_window),
         cmocka_unit_test(test_receive_peeks_and_takes),
         cmocka_unit_test(test_the_urgent_octet_is_kept_out_of_the_stream_when_asked),
         cmocka_unit_test(test_the_urgent_octet_stays_in_the_stream_by_default),
         cmocka_unit_test(test_more_holds_a_small_segment_back),
         cmocka_unit_test(test_no_packet_memory_is_an_error_and_not_a_loss),
+        cmocka_unit_test(test_neither_transport_starves_the_other),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);
 }

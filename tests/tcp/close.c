@@ -455,6 +455,130 @@ static void test_abort_in_last_ack_is_silent_when_all_was_sent(void **state)
     pair_close(p);
 }
 
+/* ---- in the middle of waiting ---- */
+
+static void test_whoever_waits_for_a_flight_may_go(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    struct weir_config config = pair_config();
+    config.tcp_flights_max = 1;
+    for (unsigned gone = 0; gone <= N; gone++) { /* which of them; the last time none */
+        struct pair *p = pair_open_with(&config);
+        weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
+        weir_handle listener = pair_listen(p, 1, 80, 8), h[N], accepted;
+        for (unsigned i = 0; i < N; i++) {
+            h[i] = pair_endpoint(p, 0, 0);
+            pair_begin(p, h[i], "10.0.0.2", 80);
+        }
+        pair_run(p, S);
+        for (unsigned i = 0; i < N; i++)
+            assert_int_equal(weir_tcp_send(a, h[i], "only one at a time", 18, 0), 18);
+        pair_output(p, 0);
+        assert_int_equal(a->tcp.flights.in_use, 1);
+        if (gone < N)
+            assert_int_equal(weir_tcp_abort(a, h[gone]), WEIR_OK);
+        pair_check(p);
+        pair_run(p, 2 * S);
+        unsigned complete = 0;
+        for (unsigned i = 0; i < N; i++) {
+            char bytes[32];
+            assert_int_equal(weir_tcp_accept(b, listener, 0, &accepted), WEIR_OK);
+            complete += weir_tcp_receive(b, accepted, bytes, sizeof bytes, 0) == 18;
+            assert_int_equal(weir_tcp_abort(b, accepted), WEIR_OK);
+            if (i != gone)
+                assert_int_equal(weir_tcp_abort(a, h[i]), WEIR_OK);
+        }
+        assert_int_equal(complete, gone < N ? N - 1 : N);
+        assert_int_equal(weir_tcp_close(b, listener), WEIR_OK);
+        pair_close(p);
+    }
+}
+
+/* RFC 6191: a new connection of the same four corners takes the place of one in TIME-WAIT, and its
+ * numbers are beyond those of the old one. */
+static void test_a_connection_may_follow_itself_out_of_time_wait(void **state)
+{
+    (void)state;
+    struct pair *p = pair_open();
+    weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
+    weir_handle listener = pair_listen(p, 1, 80, 8);
+    uint32_t used = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        struct pair_conn c = {.listener = listener};
+        c.h[0] = pair_endpoint(p, 0, 900);
+        pair_begin(p, c.h[0], "10.0.0.2", 80);
+        struct weir_tcp_info info;
+        assert_int_equal(weir_tcp_info(a, c.h[0], &info), WEIR_OK);
+        if (i > 0)
+            assert_true((int32_t)(info.iss - used) > 0);
+        pair_run(p, S);
+        assert_int_equal(weir_tcp_accept(b, listener, 0, &c.h[1]), WEIR_OK);
+        assert_int_equal(pair_send(p, 0, &c, "again", WEIR_TCP_END), 5);
+        pair_run(p, S);
+        pair_expect(p, 1, &c, "again");
+        assert_int_equal(weir_tcp_info(a, c.h[0], &info), WEIR_OK);
+        used = info.snd_max;
+        assert_int_equal(weir_tcp_close(b, c.h[1]), WEIR_OK);
+        pair_run(p, 3 * S);
+        assert_int_equal(waits(p, 0), 1);
+        assert_int_equal(weir_tcp_close(a, c.h[0]), WEIR_OK);
+    }
+    struct weir_tcp_stats stats;
+    weir_tcp_stats(a, &stats);
+    assert_int_equal(stats.time_wait_reused, 2);
+    /* Without timestamps nothing proves that an old segment is old. */
+    weir_handle h = pair_endpoint(p, 0, 900);
+    struct weir_addr to = pair_addr("10.0.0.2");
+    assert_int_equal(weir_tcp_set(a, h, WEIR_TCP_TIMESTAMPS, 0), WEIR_OK);
+    assert_int_equal(weir_tcp_connect(a, h, &to, 80), WEIR_E_EXISTS);
+    assert_int_equal(weir_tcp_close(a, h), WEIR_OK);
+    assert_int_equal(weir_tcp_close(b, listener), WEIR_OK);
+    pair_close(p);
+}
+
+/* The clock of initial numbers runs at 250 KB/s; data may be faster. */
+static void test_the_next_incarnation_begins_beyond_all_that_was_sent(void **state)
+{
+    (void)state;
+    static uint8_t bytes[200000];
+    struct pair *p = pair_open();
+    weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
+    struct pair_conn c = {.listener = pair_listen(p, 1, 80, 8)};
+    c.h[0] = pair_endpoint(p, 0, 900);
+    pair_begin(p, c.h[0], "10.0.0.2", 80);
+    pair_run(p, 100 * MS);
+    assert_int_equal(weir_tcp_accept(b, c.listener, 0, &c.h[1]), WEIR_OK);
+    size_t sent = 0;
+    for (unsigned i = 0; i < 400 && sent < 3000000; i++) {
+        int n = weir_tcp_send(a, c.h[0], bytes, sizeof bytes, 0);
+        sent += n > 0 ? (size_t)n : 0;
+        pair_run(p, 10 * MS);
+        while (weir_tcp_receive(b, c.h[1], bytes, sizeof bytes, 0) > 0)
+            ;
+    }
+    assert_true(sent >= 3000000);
+    assert_int_equal(weir_tcp_shutdown(a, c.h[0], WEIR_TCP_SHUT_SEND), WEIR_OK);
+    pair_run(p, 100 * MS);
+    while (weir_tcp_receive(b, c.h[1], bytes, sizeof bytes, 0) > 0)
+        ;
+    struct weir_tcp_info old, new;
+    assert_int_equal(weir_tcp_close(b, c.h[1]), WEIR_OK);
+    assert_int_equal(weir_tcp_info(a, c.h[0], &old), WEIR_OK);
+    pair_run(p, 2 * S);
+    assert_int_equal(waits(p, 0), 1);
+    assert_int_equal(weir_tcp_close(a, c.h[0]), WEIR_OK);
+    c.h[0] = pair_endpoint(p, 0, 900);
+    pair_begin(p, c.h[0], "10.0.0.2", 80);
+    assert_int_equal(weir_tcp_info(a, c.h[0], &new), WEIR_OK);
+    assert_true((int32_t)(new.iss - old.snd_max) > 0);
+    pair_run(p, S);
+    assert_int_equal(pair_state(p, 0, c.h[0]), WEIR_TCP_ESTABLISHED);
+    assert_int_equal(weir_tcp_accept(b, c.listener, 0, &c.h[1]), WEIR_OK);
+    pair_abort_all(p, &c);
+    pair_close(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +600,9 @@ int main(void)
         cmocka_unit_test(test_a_released_endpoint_tells_nothing_but_its_end),
         cmocka_unit_test(test_the_port_comes_back_when_the_connection_ends),
         cmocka_unit_test(test_abort_in_last_ack_is_silent_when_all_was_sent),
+        cmocka_unit_test(test_whoever_waits_for_a_flight_may_go),
+        cmocka_unit_test(test_a_connection_may_follow_itself_out_of_time_wait),
+        cmocka_unit_test(test_the_next_incarnation_begins_beyond_all_that_was_sent),
     };
     return cmocka_run_group_tests_name("close", tests, NULL, NULL);
 }

@@ -158,7 +158,7 @@ static void test_MUST_58_one_acknowledgment_answers_a_batch(void **state)
     r->segment_size = MSS;
     arrive(r, MSS * 30, MSS * 40);
     assert_int_equal(send_acks(r), 1);
-    assert_int_equal(tcp_rcv_mss(r->c), MSS);
+    assert_int_equal(r->c->rcv_mss, MSS);
     receiver_free(r);
 }
 

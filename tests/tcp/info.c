@@ -229,6 +229,19 @@ static void test_timers_show_as_what_they_are(void **state)
     assert_int_equal(weir_tcp_set(sa, c.h[0], WEIR_TCP_CORK, 0), WEIR_OK);
     pair_run(p, S);
     pair_expect(p, 1, &c, "x");
+    /* Acknowledgments are delayed when the connection is no longer new. */
+    for (unsigned i = 0; i < 40; i++) {
+        assert_int_equal(pair_send(p, 0, &c, "x", 0), 1);
+        pair_run(p, 100 * MS);
+        pair_expect(p, 1, &c, "x");
+    }
+    assert_int_equal(pair_send(p, 0, &c, "x", 0), 1);
+    pair_run(p, DELAY);
+    struct weir_tcp_info b = info_of(p, 1, c.h[1]);
+    assert_int_equal(b.timer, WEIR_TCP_TIMER_DELAYED_ACK);
+    assert_in_range(b.timer_in, 39 * MS, 40 * MS);
+    pair_run(p, S);
+    pair_expect(p, 1, &c, "x");
     /* A window that closes. */
     assert_int_equal(weir_tcp_set(sb, c.h[1], WEIR_TCP_RECEIVE_BYTES_MAX, 2048), WEIR_OK);
     size_t sent = 0;
@@ -246,7 +259,7 @@ static void test_timers_show_as_what_they_are(void **state)
     p->lose = lose_all;
     assert_int_equal(pair_send(p, 1, &c, "lost", 0), 4);
     pair_run(p, 2 * S);
-    struct weir_tcp_info b = info_of(p, 1, c.h[1]);
+    b = info_of(p, 1, c.h[1]);
     assert_int_equal(b.timer, WEIR_TCP_TIMER_RETRANSMIT);
     assert_true(b.timeouts >= 2 && b.backoff == b.timeouts && b.retransmits == b.timeouts);
     assert_int_equal(b.rto_us, 200000U << b.backoff);

@@ -252,7 +252,7 @@ static struct tcp_wait *make_wait(struct host *h, uint32_t i)
                            .remote = t.remote,
                            .local_port = t.local_port,
                            .remote_port = t.remote_port,
-                           .expires = h->now + 60 * S};
+                           .expires_ms = tcp_ms(h->now) + 60000};
     tcp_table_add(&h->tcp, tcp_tuple_hash(&h->tcp, &t),
                   (struct tcp_found){TCP_KIND_WAIT, pool_index(&h->tcp.waits, w)});
     return w;
@@ -280,7 +280,7 @@ static void test_ATK_SYN_23_when_all_tuples_exist_there_is_no_port(void **state)
 
     /* One that may be taken over counts as free when nothing else is. */
     waits[0]->timestamps = true;
-    waits[0]->expires = h->now + 60 * S - 1 * S;
+    waits[0]->expires_ms = tcp_ms(h->now) + 60000 - 2000;
     assert_int_equal(tcp_port_choose(&h->tcp, &t, h->now), waits[0]->local_port);
     /* A port that somebody asked for is not drawn. */
     open_on(h, NULL, waits[0]->local_port);

@@ -344,8 +344,11 @@ static void test_ATK_SYN_08_a_silent_peer_is_sent_five_SYN_ACKs(void **state)
     uint32_t iss = begin(h, 1);
     weir_time began = h->now;
     unsigned sent = 1, at_s[8] = {0};
+    weir_time ended = 0;
     for (unsigned i = 0; i < 1200; i++) { /* 120 s */
         host_pass(h, 100 * MS);
+        if (h->tcp.syns.in_use == 0 && ended == 0)
+            ended = h->now;
         struct seg s;
         while (take(h, &s)) {
             assert_int_equal(s.flags, TCP_SYN | TCP_ACK);
@@ -358,7 +361,7 @@ static void test_ATK_SYN_08_a_silent_peer_is_sent_five_SYN_ACKs(void **state)
     static const unsigned expected[5] = {0, 1, 3, 7, 15}; /* 1 s, doubled each time */
     for (unsigned i = 0; i < 5; i++)
         assert_int_equal(at_s[i], expected[i]);
-    assert_int_equal(h->tcp.syns.in_use, 0);
+    assert_int_equal((ended - began) / S, 63); /* the last has long to be answered */
     assert_int_equal(h->tcp.count.attempt_fails, 1);
     assert_int_equal(final_ack(h, 1, iss), WEIR_DROP_TCP_LISTEN);
     takes(h, TCP_RST, iss + 1, 0);

@@ -274,7 +274,7 @@ static void test_the_timer_at_the_end_of_time(void **state)
 
 /* ---- R1 and R2: RFC 9293 3.8.3 ---- */
 
-/* MUST-20 (b), SHLD-9, SHLD-10: at the third retransmission, once, and the route is looked up anew. */
+/* MUST-20 (b), SHLD-9, SHLD-10: at the third retransmission, once, and the route is sought anew. */
 static void test_at_R1_the_application_and_IP_are_told_once(void **state)
 {
     (void)state;
@@ -404,6 +404,23 @@ static void test_a_SYN_is_sent_for_three_minutes(void **state)
     }
 }
 
+/* RFC 6298 5.7 and RFC 5681 3.1 are about a SYN that was lost, not one that could not leave. */
+static void test_a_SYN_that_found_no_way_out_is_not_lost(void **state)
+{
+    (void)state;
+    struct one *o = one_open();
+    o->c->state = WEIR_TCP_SYN_SENT;
+    o->c->work = TCP_WORK_SYN;
+    o->c->snd_una = o->c->snd_nxt = o->c->snd_max = tcp_iss(o->c);
+    tcp_repair_update(&o->tcp, o->c, true, o->now);
+    pass(o, 100 * S);
+    assert_false(o->c->syn_lost);
+    assert_true(o->c->on_ready);
+    pass(o, 100 * S); /* and it is given up like any other */
+    assert_int_equal(o->c->state, WEIR_TCP_CLOSED);
+    one_close(o);
+}
+
 /* ---- windows: RFC 9293 3.8.6.1 ---- */
 
 static struct one *with_window(uint32_t bytes, uint32_t queued)
@@ -502,7 +519,7 @@ static void test_an_open_window_ends_probing(void **state)
     one_close(o);
 }
 
-/* 3.8.6.2.1 (4): a window that lets too little go is overridden in 0.1 to 1 s, at no growing interval. */
+/* 3.8.6.2.1 (4): a window that lets too little go is overridden in 0.1 to 1 s, never later. */
 static void test_a_small_window_is_overridden_soon(void **state)
 {
     (void)state;
@@ -557,8 +574,8 @@ static void test_a_FIN_behind_a_closed_window_is_probed_for(void **state)
     one_close(o);
 }
 
-/* MUST-35: a window that is closed over what was sent is probed with it, in the standard way: cwnd stays;
- * SHLD-17: and it does not time the connection out. */
+/* MUST-35: a window that is closed over what was sent is probed with it, in the standard way: cwnd
+ * stays; SHLD-17: and it does not time the connection out. */
 static void test_a_window_closed_over_what_was_sent_is_probed(void **state)
 {
     (void)state;
@@ -797,6 +814,7 @@ int main(void)
         cmocka_unit_test(test_progress_postpones_giving_up),
         cmocka_unit_test(test_the_user_timeout_is_R2),
         cmocka_unit_test(test_a_SYN_is_sent_for_three_minutes),
+        cmocka_unit_test(test_a_SYN_that_found_no_way_out_is_not_lost),
         cmocka_unit_test(test_a_closed_window_is_probed),
         cmocka_unit_test(test_a_peer_that_answers_is_probed_for_ever),
         cmocka_unit_test(test_a_peer_that_does_not_answer_probes_is_given_up),

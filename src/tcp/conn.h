@@ -309,16 +309,6 @@ static inline uint64_t tcp_snd_acked_max(const struct tcp_conn *c)
     return c->snd_max + c->probe_out;
 }
 
-/* The sequence number of a segment without data: past all that was sent, so that it is acceptable
- * whatever of that has arrived, and also while snd_nxt has gone back to send again. Were it below, two
- * sides that both send again would answer each other's ACKs for ever (RFC 9293 A.2). But never past the
- * window, which may have shrunk. */
-static inline struct tcp_seq tcp_ack_seq(const struct tcp_conn *c)
-{
-    uint64_t edge = c->snd_una + c->snd_wnd;
-    return tcp_wrap(c->snd_max <= edge ? c->snd_max : edge);
-}
-
 /* Past everything that will be sent: data, and FIN when it is queued. */
 static inline uint64_t tcp_snd_end(const struct tcp_conn *c)
 {
@@ -334,6 +324,16 @@ static inline uint64_t tcp_iss(const struct tcp_conn *c)
 static inline bool tcp_syn_acked(const struct tcp_conn *c)
 {
     return c->snd_una > tcp_iss(c);
+}
+
+/* The sequence number of a segment without data: past all that was sent, so that it is acceptable
+ * whatever of that has arrived, and also while snd_nxt has gone back to send again. Were it below, two
+ * sides that both send again would answer each other's ACKs for ever (RFC 9293 A.2). But never past the
+ * window, which may have shrunk. */
+static inline struct tcp_seq tcp_ack_seq(const struct tcp_conn *c)
+{
+    uint64_t edge = c->snd_una + !tcp_syn_acked(c) + c->snd_wnd; /* SYN is not in the window */
+    return tcp_wrap(c->snd_max <= edge ? c->snd_max : edge);
 }
 
 /* Past the data received in sequence: where the receive ring can be read up to. */

@@ -9,7 +9,7 @@ enum {
     NONE = -1 /* no place */
 };
 
-#define RETRY (5 * WEIR_NS_PER_MS)
+#define RETRY WEIR_NS_PER_MS
 
 /* `user` of the endpoints: these, and the place in its table. */
 #define USER_LISTENER   (UINT64_C(1) << 32)
@@ -20,10 +20,10 @@ struct place {
     struct stream stream;
     void *state; /* NULL: free */
     unsigned listener;
-    int next_free, next_turn;
+    int next_free, next_turn, next_retry;
     int older, newer; /* among those of its listener, by their last event */
     weir_time active; /* its last event */
-    bool waits_turn;
+    bool waits_turn, waits_retry;
     bool gone; /* its last event has come */
 };
 
@@ -39,10 +39,11 @@ struct tcp_host {
     weir_stack *stack;
     struct listener listener[TCP_HOST_LISTENERS_MAX];
     unsigned listeners, places, used;
-    int first_free, first_turn, last_turn;
+    int first_free, first_turn, last_turn, first_retry, last_retry;
     weir_time now;
-    bool retry, more; /* somebody wants another turn: later, soon */
-    uint64_t full;    /* times that a connection had to wait for a place */
+    weir_time retry_at;
+    bool more;     /* somebody wants another turn soon */
+    uint64_t full; /* times that a connection had to wait for a place */
     struct place place[];
 };
 
@@ -54,7 +55,7 @@ struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max)
         return NULL;
     host->stack = stack;
     host->places = connections_max;
-    host->first_turn = host->last_turn = NONE;
+    host->first_turn = host->last_turn = host->first_retry = host->last_retry = NONE;
     for (unsigned i = 0; i < connections_max; i++)
         host->place[i].next_free = i + 1 < connections_max ? (int)i + 1 : NONE;
     return host;
@@ -97,6 +98,20 @@ static void want_turn(struct tcp_host *host, int i)
     else
         host->first_turn = i;
     host->last_turn = i;
+}
+
+static void want_retry(struct tcp_host *host, int i)
+{
+    struct place *p = &host->place[i];
+    if (p->waits_retry)
+        return;
+    p->waits_retry = true;
+    p->next_retry = NONE;
+    if (host->last_retry != NONE)
+        host->place[host->last_retry].next_retry = i;
+    else
+        host->first_retry = i;
+    host->last_retry = i;
 }
 
 static void age_remove(struct tcp_host *host, int i)
@@ -159,13 +174,10 @@ static void accept_all(struct tcp_host *host, unsigned index)
             continue;
         }
         host->first_free = p->next_free;
-        bool waits = p->waits_turn; /* left from who was here before */
-        int next = p->next_turn;
-        *p = (struct place){.stream = stream_tcp(host->stack, handle),
-                            .state = state,
-                            .listener = index,
-                            .waits_turn = waits,
-                            .next_turn = next};
+        p->stream = stream_tcp(host->stack, handle); /* lists of turns keep who was here before */
+        p->state = state;
+        p->listener = index;
+        p->gone = false;
         age_append(host, i);
         want_turn(host, i);
         host->used++;
@@ -196,32 +208,52 @@ bool tcp_host_event(struct tcp_host *host, const struct weir_event *event)
     return true;
 }
 
-static void take_turn(struct tcp_host *host, int i)
+/* Answers whether it wants to try again later. */
+static bool take_turn(struct tcp_host *host, int i)
 {
     struct place *p = &host->place[i];
     const struct tcp_service *service = service_of(host, p);
     switch (service->turn(service->ctx, p->state, &p->stream)) {
     case STREAM_WAIT:
         if (!p->gone)
-            return;
+            return false;
         break; /* there is nothing to wait for */
     case STREAM_RETRY:
-        host->retry = true;
-        want_turn(host, i);
-        return;
+        want_retry(host, i);
+        return true;
     case STREAM_MORE:
         host->more = true;
         want_turn(host, i);
-        return;
+        return false;
     case STREAM_END:
         break;
     case STREAM_ABORT:
         (void)weir_tcp_abort(host->stack, p->stream.handle);
         release(host, i);
-        return;
+        return false;
     }
     (void)weir_tcp_close(host->stack, p->stream.handle);
     release(host, i);
+    return false;
+}
+
+/* When packet memory is what they lack, all others lack it too: the first to fail again is the last
+ * to be tried. */
+static void take_retries(struct tcp_host *host)
+{
+    bool fails = false;
+    if (host->first_retry == NONE || host->now < host->retry_at)
+        return;
+    while (!fails && host->first_retry != NONE) {
+        int i = host->first_retry;
+        struct place *p = &host->place[i];
+        host->first_retry = p->next_retry;
+        if (host->first_retry == NONE)
+            host->last_retry = NONE;
+        p->waits_retry = false;
+        fails = p->state != NULL && take_turn(host, i);
+    }
+    host->retry_at = host->now + RETRY;
 }
 
 /* Reset who was silent for too long; answers when the next one will have been. */
@@ -246,10 +278,11 @@ static weir_time silence(struct tcp_host *host)
 weir_time tcp_host_turn(struct tcp_host *host, weir_time now)
 {
     host->now = now;
-    host->retry = host->more = false;
+    host->more = false;
     weir_time next = silence(host);
     for (unsigned k = 0; k < host->listeners; k++)
         accept_all(host, k);
+    take_retries(host);
     int last = host->last_turn, i = host->first_turn;
     while (i != NONE) { /* who wants another turn comes behind `last` */
         struct place *p = &host->place[i];
@@ -258,13 +291,13 @@ weir_time tcp_host_turn(struct tcp_host *host, weir_time now)
             host->last_turn = NONE;
         p->waits_turn = false;
         if (p->state != NULL)
-            take_turn(host, i);
+            (void)take_turn(host, i);
         i = i == last ? NONE : host->first_turn;
     }
     if (host->more)
         return 0;
-    if (host->retry && now + RETRY < next)
-        next = now + RETRY;
+    if (host->first_retry != NONE && host->retry_at < next)
+        next = host->retry_at;
     for (unsigned k = 0; k < host->listeners; k++)
         if (host->listener[k].waiting && host->first_free != NONE)
             return 0;

@@ -157,23 +157,42 @@ static uint8_t *payload_in(const struct packet_flow *f, const struct script_pack
     return payload;
 }
 
-/* What build_tcp() gets right, and the script wants wrong. The checksum is right for what the header
- * says, or wrong. */
-static void spoil(uint8_t *packet, uint32_t len, const struct script_packet *p)
+/* Cut the segment, which begins at `at`, to `len` bytes, and say so in the IP header. */
+static void cut_segment(uint8_t *packet, uint32_t at, uint32_t len)
 {
-    uint32_t at = packet[0] >> 4 == 4 ? 20 : 40;
+    if (packet[0] >> 4 == 6) {
+        store16(packet + 4, (uint16_t)len);
+        return;
+    }
+    store16(packet + 2, (uint16_t)(at + len));
+    store16(packet + 10, 0);
+    be16 checksum = csum_finish(csum_header(csum_zero(), packet, at));
+    memcpy(packet + 10, checksum.b, 2);
+}
+
+/* What build_tcp() gets right, and the script wants wrong. The checksum is right for what the header
+ * says, or wrong. Answers the length of the packet. */
+static uint32_t spoil(uint8_t *packet, uint32_t len, const struct script_packet *p)
+{
+    uint32_t at = packet[0] >> 4 == 4 ? 20 : 40, segment_len = len - at;
     uint8_t *segment = packet + at;
-    if (p->header_len >= 0) {
+    if (p->header_len >= 0)
+        segment[12] = (uint8_t)((segment[12] & 0x0f) | p->header_len / 4 << 4);
+    if (p->cut >= 0 && (uint32_t)p->cut < segment_len) {
+        segment_len = (uint32_t)p->cut;
+        cut_segment(packet, at, segment_len);
+    }
+    if ((p->header_len >= 0 || p->cut >= 0) && segment_len >= 18) {
         struct csum pseudo = packet[0] >> 4 == 4 ? csum_header(csum_zero(), packet + 12, 8)
                                                  : csum_header(csum_zero(), packet + 8, 32);
-        pseudo = csum_u16(csum_u16(pseudo, (uint16_t)(len - at)), IP_PROTOCOL_TCP);
-        segment[12] = (uint8_t)((segment[12] & 0x0f) | p->header_len / 4 << 4);
+        pseudo = csum_u16(csum_u16(pseudo, (uint16_t)segment_len), IP_PROTOCOL_TCP);
         store16(segment + 16, 0);
-        be16 checksum = csum_finish(csum_add(pseudo, csum_portable.sum(segment, len - at)));
+        be16 checksum = csum_finish(csum_add(pseudo, csum_portable.sum(segment, segment_len)));
         memcpy(segment + 16, checksum.b, 2);
     }
     if (p->bad_checksum)
         segment[16] ^= 0x40;
+    return at + segment_len;
 }
 
 static uint32_t make_tcp(struct packet_world *world, const struct script_packet *p, uint8_t *out)
@@ -206,9 +225,7 @@ static uint32_t make_tcp(struct packet_world *world, const struct script_packet 
         .payload = {payload, p->len}};
     uint32_t len = build_tcp(out, PACKET_BYTES_MAX, &b);
     free(payload);
-    if (len > 0)
-        spoil(out, len, p);
-    return len;
+    return len > 0 ? spoil(out, len, p) : 0;
 }
 
 static uint32_t make_udp(struct packet_world *world, const struct script_packet *p, uint8_t *out)

@@ -83,6 +83,9 @@ static bool parse_oddity(struct lex *l, const char *word, struct script_packet *
         p->header_len = number;
         if (good && number % 4 != 0)
             return lex_fail(l, "the length of a header is a multiple of 4");
+    } else if (strcmp(word, "cut") == 0) {
+        good = number_to_i32(l, "the length of the segment", SCRIPT_PAYLOAD_MAX, &number);
+        p->cut = number;
     } else if (strcmp(word, "reserved") == 0) {
         good = number_to_i32(l, "the reserved bits", 7, &number);
         p->flags |= (uint16_t)(number << 9);
@@ -221,7 +224,8 @@ bool parse_packet(struct lex *l, bool out, struct script_packet **packet)
                                 .fill = -1,
                                 .window = -1,
                                 .urgent = -1,
-                                .header_len = -1};
+                                .header_len = -1,
+                                .cut = -1};
     if (!parse_before(l, p))
         return false;
     for (unsigned i = 0; i < sizeof strange / sizeof strange[0]; i++)

@@ -66,6 +66,7 @@ struct script_packet {
     bool has_ack;
     int32_t window, urgent;
     int header_len;   /* what the data offset says, in bytes */
+    int cut;          /* in: so many bytes of the segment are sent */
     bool any_options; /* <...> */
     uint8_t options_len;
     uint8_t options[TCP_OPTION_BYTES_MAX]; /* as on the wire, but for the numbers */

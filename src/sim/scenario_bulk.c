@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT
- * A transfer of 600 KB between two weir stacks over 20 Mbit/s and 40 ms there and back, at several rates of
- * loss: what arrives is compared byte for byte, and every invariant of TCP is watched. */
+ * A transfer of 600 KB between two weir stacks over 20 Mbit/s and 40 ms there and back, at several
+ * rates of loss: what arrives is compared byte for byte, and every invariant of TCP is watched. */
 #include <stdio.h>
 
 #include "sim/scenario_kit.h"
 #include "sim/tcp_world.h"
 
-enum { PORT = 5001, QUEUE_PACKETS = 100 };
+enum { PORT = 5001, QUEUE_PACKETS = 100, CHECK_EVERY = 8 };
 
 #define RATE       UINT64_C(20000000)
 #define DELAY      (20 * WEIR_NS_PER_MS)
@@ -48,6 +48,7 @@ static void transfer_begin(struct transfer *t, struct scenario_run *run, unsigne
     link.a = tcp_world_node(&t->world, 0);
     link.b = tcp_world_node(&t->world, 1);
     t->done = 0;
+    t->world.check_every = CHECK_EVERY;
     t->world.on_event = on_event;
     t->world.on_event_ctx = t;
     t->link = scenario_link(run, t->world.sim, &link);

@@ -7,13 +7,13 @@
 #include "base/check.h"
 #include "sim/scenario_kit.h"
 #include "sim/tcp_world.h"
+#include "weir/net.h"
 
 enum {
     HOSTS = 2,
     TALKS_MAX = 12,
     LISTENERS = 3,
     PORT = 7000,
-    FLAPS_MAX = 3,
     MBIT = 1000000
 };
 
@@ -29,6 +29,7 @@ struct swarm {
     bool tight;     /* limits so small that connections may fail */
     bool ip6;       /* the MTU has room for it */
     bool slow;      /* the devices hold packets back */
+    unsigned stops; /* this host is stopped now and then; HOSTS: none is */
     uint32_t mtu;
     uint64_t budget; /* bytes that talks may still draw */
     weir_time faults_end;
@@ -64,6 +65,12 @@ static void note(struct swarm *s, const char *name, uint64_t value)
     text_str(&s->text, name);
     text_char(&s->text, ' ');
     text_u64(&s->text, value);
+}
+
+/* Within the talks. */
+static weir_time draw_time(struct swarm *s)
+{
+    return (weir_time)between(s, 3000, 10000) * WEIR_NS_PER_MS;
 }
 
 /* ---- the link ---- */
@@ -152,6 +159,32 @@ static void flap(struct sim *sim, void *ctx)
     (void)sim_at(sim, sim_now(sim) + (weir_time)between(s, 10, 3000) * WEIR_NS_PER_MS, flap, s);
 }
 
+/* One host gets no time for a while: packets wait in front of it, timers are late (NF-26). */
+static void stop(struct sim *sim, void *ctx)
+{
+    struct swarm *s = ctx;
+    struct sim_node *node = tcp_world_node(&s->world, s->stops);
+    if (sim_node_is_stopped(node)) {
+        sim_node_start(node);
+    } else if (sim_now(sim) < s->faults_end) {
+        sim_node_stop(node, (uint32_t)between(s, 0, 100));
+        (void)sim_at(sim, sim_now(sim) + (weir_time)sized(s, 1, 8000) * WEIR_NS_PER_MS, stop, s);
+    }
+}
+
+/* The MTU of the link becomes smaller, with segments under way that are lost by it. */
+static void shrink_mtu(struct sim *sim, void *ctx)
+{
+    struct swarm *s = ctx;
+    uint32_t mtu = (uint32_t)between(s, s->ip6 ? 1280 : 400, s->mtu);
+    (void)sim;
+    for (unsigned host = 0; host < HOSTS; host++) {
+        CHECK(NULL, weir_stack_set_mtu(tcp_world_stack(&s->world, host), 0, mtu) == WEIR_OK);
+        tcp_watch_set_mtu(s->world.watch, host, mtu);
+        sim_node_wake(tcp_world_node(&s->world, host));
+    }
+}
+
 static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *capture)
 {
     struct sim_link_config config = {.type = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP};
@@ -172,7 +205,11 @@ static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *cap
     s->faults_end = (weir_time)between(s, 2, 20) * WEIR_NS_PER_S;
     (void)sim_at(s->world.sim, s->faults_end, faults_end, s);
     if (chance(s, 20))
-        (void)sim_at(s->world.sim, (weir_time)between(s, 100, 3000) * WEIR_NS_PER_MS, flap, s);
+        (void)sim_at(s->world.sim, draw_time(s), flap, s);
+    if (s->stops < HOSTS)
+        (void)sim_at(s->world.sim, draw_time(s), stop, s);
+    if (chance(s, 10))
+        (void)sim_at(s->world.sim, draw_time(s), shrink_mtu, s);
 }
 
 /* ---- the stacks ---- */
@@ -211,6 +248,7 @@ static void draw_hosts(struct swarm *s, bool ethernet)
     s->mtu = PICK(s, mtus);
     s->ip6 = s->mtu >= 1280;
     s->slow = chance(s, 15);
+    s->stops = chance(s, 10) ? (unsigned)between(s, 0, HOSTS - 1) : HOSTS;
     note(s, "MTU", s->mtu);
     for (unsigned i = 0; i < HOSTS; i++) {
         struct weir_config config = draw_stack(s);
@@ -218,7 +256,7 @@ static void draw_hosts(struct swarm *s, bool ethernet)
                                       .config = &config,
                                       .link = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP,
                                       .mtu_bytes = s->mtu,
-                                      .slow = s->slow || ethernet};
+                                      .slow = s->slow || ethernet || s->stops == i};
         if (chance(s, 40))
             host.capabilities = WEIR_CAP_TX_CHECKSUM;
         if (chance(s, 40))
@@ -266,6 +304,16 @@ static void draw_behaviour(struct swarm *s, struct tcp_side *side)
         set(list, &side->setting_count, WEIR_TCP_DELAYED_ACK_MS, PICK(s, delays));
     if (chance(s, 40))
         set(list, &side->setting_count, WEIR_TCP_SEND_BYTES_MAX, sized(s, 2 * KB, 512 * KB));
+    if (chance(s, 15)) { /* patient enough for every outage */
+        set(list, &side->setting_count, WEIR_TCP_KEEPALIVE, 1);
+        set(list, &side->setting_count, WEIR_TCP_KEEPALIVE_IDLE_S, between(s, 1, 10));
+        set(list, &side->setting_count, WEIR_TCP_KEEPALIVE_INTERVAL_S, between(s, 5, 10));
+        set(list, &side->setting_count, WEIR_TCP_KEEPALIVE_OCTET, chance(s, 50));
+    }
+    if (chance(s, 10))
+        set(list, &side->setting_count, WEIR_TCP_QUICK_ACK, 1);
+    if (chance(s, 10))
+        set(list, &side->setting_count, WEIR_TCP_CORK, 1);
     if (chance(s, 60))
         side->write_max = (uint32_t)sized(s, 1, 16 * KB);
     if (chance(s, 60))

@@ -230,8 +230,9 @@ static void end_error(struct end *end, int error)
 
 static uint32_t draw_len(struct end *end, uint32_t most)
 {
-    return most == 0 ? CALL_BYTES_MAX
-                     : (uint32_t)rng_between(&end->rng, 1, most < CALL_BYTES_MAX ? most : CALL_BYTES_MAX);
+    if (most == 0)
+        return CALL_BYTES_MAX;
+    return (uint32_t)rng_between(&end->rng, 1, most < CALL_BYTES_MAX ? most : CALL_BYTES_MAX);
 }
 
 static weir_time draw_pause(struct end *end, weir_time most)

@@ -18,7 +18,7 @@ struct tcp_apps;
 enum {
     TCP_APP_HOSTS_MAX = 8,
     TCP_APP_LISTENERS_MAX = 16,
-    TCP_APP_SETTINGS_MAX = 10
+    TCP_APP_SETTINGS_MAX = 16
 };
 
 /* How an end ends, when it has written all. */

@@ -242,8 +242,6 @@ static void check_timers(const struct exam *e)
 {
     const struct weir_tcp_info *i = e->info;
     bool outstanding = i->snd_una != i->snd_max;
-    bool repair = i->timer == WEIR_TCP_TIMER_RETRANSMIT || i->timer == WEIR_TCP_TIMER_PERSIST ||
-                  i->timer == WEIR_TCP_TIMER_CORK;
     if (outstanding && i->timer == WEIR_TCP_TIMER_NONE)
         fail(e, "I-11", "%u outstanding and no timer", i->snd_max - i->snd_una);
     if (outstanding && i->timer == WEIR_TCP_TIMER_PERSIST && i->snd_wnd_bytes > 0 &&
@@ -254,8 +252,8 @@ static void check_timers(const struct exam *e)
         fail(e, "I-11", "nothing outstanding, but the retransmission timer");
     /* What is not sent waits for something that a timer watches, or for a flight. */
     bool waits = e->host->stack->tcp.want_flight.first != TCP_NONE;
-    if (e->settled && !waits && !outstanding && i->unsent_bytes > 0 && !repair &&
-        i->timer != WEIR_TCP_TIMER_DELAYED_ACK && i->state >= WEIR_TCP_ESTABLISHED)
+    if (e->settled && !waits && !outstanding && i->unsent_bytes > 0 &&
+        i->timer == WEIR_TCP_TIMER_NONE && has_peer(i->state))
         fail(e, "I-22", "%llu unsent, nothing outstanding, timer %s",
              (unsigned long long)i->unsent_bytes, weir_tcp_timer_name(i->timer));
     if ((i->timer == WEIR_TCP_TIMER_NONE) != (i->timer_in == WEIR_TIME_NEVER))
@@ -279,7 +277,8 @@ static void check_application(const struct exam *e)
         fail(e, "I-57", "%llu received, %llu queued, %llu read",
              (unsigned long long)i->bytes_received, (unsigned long long)i->receive_queue_bytes,
              (unsigned long long)view.read);
-    if (!e->settled || e->check->watch == NULL || view.more || i->unsent_bytes > 0 || i->send_queue_bytes == 0)
+    bool emptied = e->settled && i->unsent_bytes == 0 && i->send_queue_bytes > 0;
+    if (!emptied || e->check->watch == NULL || view.more)
         return;
     struct tcp_watch_view wire = tcp_watch_view(e->check->watch, i);
     if (wire.known && !wire.pushed && i->snd_max - i->iss == (uint32_t)wire.sent)

@@ -256,6 +256,12 @@ struct weir_tap tcp_watch_add(struct tcp_watch *watch, const struct tcp_watch_ho
     return (struct weir_tap){.fn = tap, .ctx = host};
 }
 
+void tcp_watch_set_mtu(struct tcp_watch *watch, unsigned host, uint32_t mtu_bytes)
+{
+    CHECK(NULL, host < watch->hosts);
+    watch->host[host].config.mtu_bytes = mtu_bytes;
+}
+
 /* ---- results ---- */
 
 static void half_settle(struct tcp_watch *watch, struct flow *flow, unsigned i, weir_time now)

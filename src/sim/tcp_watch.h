@@ -37,7 +37,10 @@ void tcp_watch_free(struct tcp_watch *watch);
 /* Add a host, and answer the tap for the configuration of its stack. */
 struct weir_tap tcp_watch_add(struct tcp_watch *watch, const struct tcp_watch_host *host);
 
-/* A host (by order of adding, from 0) has sent a packet, or received one with that verdict. What the
+/* The MTU of a host (by order of adding, from 0) has changed. */
+void tcp_watch_set_mtu(struct tcp_watch *watch, unsigned host, uint32_t mtu_bytes);
+
+/* A host has sent a packet, or received one with that verdict. What the
  * tap does, and tests with packets of their own. Bound: linear in its length and in the islands of
  * data above a hole. */
 void tcp_watch_sent(struct tcp_watch *watch, unsigned host, const uint8_t *bytes, uint32_t len,

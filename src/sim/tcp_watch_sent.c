@@ -212,13 +212,15 @@ static void check_sequence(struct seen *s)
         watch_fail(s, "I-17", "a sequence number before the SYN");
     if (fin && h->fin != 0 && h->fin != end - 1)
         watch_fail(s, "I-16", "FIN at %lld and at %lld", (long long)h->fin, (long long)end - 1);
-    if (h->fin != 0 && s->payload_len > 0 && end - fin > h->fin)
+    /* A keepalive repeats the last number with an octet of anything, FIN's too (MAY-6). */
+    bool keepalive = s->payload_len == 1 && data < h->una;
+    if (h->fin != 0 && s->payload_len > 0 && end - fin > h->fin && !keepalive)
         watch_fail(s, "I-16", "data up to %lld behind the FIN at %lld", (long long)(end - fin),
                    (long long)h->fin);
     if (start > h->sent)
         watch_fail(s, "I-01", "sequence number %lld, but %lld comes next", (long long)start,
                    (long long)h->sent);
-    if (h->copy_size > 0 && data < h->sent)
+    if (h->copy_size > 0 && data < h->sent && !keepalive)
         copy_compare(s, data, s->payload_len);
     s->watch->stats.payload_bytes += s->payload_len;
     if (end > h->sent) {

@@ -24,6 +24,7 @@ static size_t emit_ip(const struct tcp_emit *e, uint8_t *p, size_t tcp_len, stru
     struct ip6 h = {
         .source = ip6_from_addr(*e->local),
         .destination = ip6_from_addr(*e->remote),
+        .flow_label = e->flow_label,
         .payload_len = (uint16_t)tcp_len,
         .next_header = IP_PROTOCOL_TCP,
         .dscp = e->traffic_class >> 2,

@@ -76,3 +76,10 @@ uint16_t tcp_port_choose(struct tcp_room *tcp, const struct tcp_tuple *tuple, we
     }
     return 0;
 }
+
+uint32_t tcp_flow_label(const struct tcp_room *tcp, uint32_t stamp_offset)
+{
+    uint8_t bytes[5] = {[4] = 1}; /* apart from what the key is used for above */
+    store32(bytes, stamp_offset);
+    return (uint32_t)siphash13(&tcp->stamp_key, bytes, sizeof bytes) & 0xfffffU;
+}

@@ -604,6 +604,7 @@ static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct
     const struct tcp_settings *set = &listener_of(tcp, syn)->set;
     uint8_t options[TCP_OPTION_BYTES_MAX];
     size_t n = write_options(tcp, syn, path->mtu, options, now);
+    struct tcp_tuple tuple = syn_tuple(syn);
     tcp_emit_segment(tcp,
                      &(struct tcp_emit){
                          .local = &syn->local,
@@ -618,6 +619,7 @@ static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct
                          .window = (uint16_t)(syn->rcv_window - syn->data_len),
                          .options = options,
                          .options_len = (uint8_t)n,
+                         .flow_label = tcp_flow_label(tcp, tcp_stamp_offset(tcp, &tuple)),
                          .ifindex = path->ifindex,
                          .station = station,
                      },

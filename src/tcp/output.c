@@ -329,11 +329,11 @@ static void send_ack(struct visit *v, bool keepalive)
     if (keepalive) {
         c->work &= (uint8_t)~TCP_WORK_KEEPALIVE;
         v->tcp->count.probes_out++;
-        return;
+    } else {
+        c->urgent_untold = false;
+        if (c->dup_acks_due > 0)
+            c->dup_acks_due--;
     }
-    c->urgent_untold = false;
-    if (c->dup_acks_due > 0)
-        c->dup_acks_due--;
     tcp_ack_sent(v->tcp, c, v->edge, v->plan.sack > 0);
 }
 
@@ -557,6 +557,7 @@ static unsigned visit(struct visit *v)
     if (find_way(v->tcp, c, v->now, &v->emit.station) != WAY_READY)
         return 0;
     v->emit.may_fragment = c->may_fragment;
+    v->emit.flow_label = addr_is_ip4(c->remote) ? 0 : tcp_flow_label(v->tcp, c->ts_offset);
     restart_after_idle(c, v->now);
     bool more = true;
     uint64_t before = c->snd_max;

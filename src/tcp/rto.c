@@ -225,6 +225,14 @@ void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, w
     tcp_timer_update(tcp, c);
 }
 
+void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
+{
+    if (!c->stalled || c->repair_at == WEIR_TIME_NEVER || c->set.user_timeout_ms == 0)
+        return;
+    c->repair_at = within_r2(c, c->repair_at > now ? c->repair_at - now : 0, now);
+    tcp_timer_update(tcp, c);
+}
+
 /* ---- idle connections ---- */
 
 void tcp_idle_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
@@ -273,7 +281,7 @@ static void advise(struct tcp_room *tcp, struct tcp_conn *c)
     if (c->advised)
         return;
     c->advised = true;
-    c->path_generation = tcp->net->addresses.generation + tcp->net->routes.generation - 1;
+    c->path_generation--; /* it is looked up anew */
     if (c->set.soft_errors)
         tcp_raise(tcp, c, WEIR_EVENT_ADVICE, WEIR_E_TIMED_OUT);
 }
@@ -314,26 +322,37 @@ static bool expire_persist(struct tcp_room *tcp, struct tcp_conn *c, weir_time n
     return true;
 }
 
+/* What is queued could leave, but there is no way, or no memory to log it: see tcp_output(). */
+static bool expire_no_way(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
+{
+    if (stalled_for(c, now) > r2_ms(c))
+        return give_up(tcp, c);
+    back_off(c);
+    c->repair_at = within_r2(c, tcp_rto(c), now);
+    return true;
+}
+
 static bool expire_repair(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     enum tcp_repair wanted = repair_wanted(c);
-    if (wanted != c->repair) { /* what found no way out, or no memory, is tried again */
-        tcp_repair_update(tcp, c, false, now);
-        tcp_ready(tcp, c);
-        return true;
-    }
     bool lives = true;
-    if (wanted == TCP_REPAIR_RETRANSMIT)
-        lives = expire_retransmit(tcp, c, now);
-    else if (wanted == TCP_REPAIR_PERSIST)
-        lives = expire_persist(tcp, c, now);
-    else
-        c->work |= TCP_WORK_UNCORK;
-    if (!lives)
-        return false;
-    c->repair_at = repair_deadline(c, now);
-    tcp_ready(tcp, c);
-    return true;
+    if (wanted == TCP_REPAIR_NONE && c->repair == TCP_REPAIR_PERSIST) {
+        lives = expire_no_way(tcp, c, now);
+    } else if (wanted != c->repair) { /* cannot be, if all told of what they changed */
+        tcp_repair_update(tcp, c, false, now);
+    } else {
+        if (wanted == TCP_REPAIR_RETRANSMIT)
+            lives = expire_retransmit(tcp, c, now);
+        else if (wanted == TCP_REPAIR_PERSIST)
+            lives = expire_persist(tcp, c, now);
+        else
+            c->work |= TCP_WORK_UNCORK;
+        if (lives)
+            c->repair_at = repair_deadline(c, now);
+    }
+    if (lives)
+        tcp_ready(tcp, c);
+    return lives;
 }
 
 static bool expire_idle(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)

@@ -239,6 +239,10 @@ struct tcp_seq tcp_isn(const struct tcp_room *tcp, const struct tcp_tuple *tuple
  */
 uint32_t tcp_stamp_offset(const struct tcp_room *tcp, const struct tcp_tuple *tuple);
 
+/* The IPv6 flow label of a connection (RFC 6437 3): a keyed hash of what is its own already, so that
+ * nothing can be told from one flow of another (ATK-INF-10). */
+uint32_t tcp_flow_label(const struct tcp_room *tcp, uint32_t stamp_offset);
+
 /* The timestamp to send: milliseconds and the offset (RFC 7323 5.4). */
 static inline uint32_t tcp_stamp(uint32_t offset, weir_time now)
 {
@@ -427,6 +431,9 @@ weir_time tcp_rto(const struct tcp_conn *c);
  * window lets none or too little go; CORK; else none. `restart`: progress was made, begin anew. */
 void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now);
 
+/* The user timeout was set: the repair timer runs no longer than that. */
+void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
 /* Keepalive or FIN-WAIT-2: set idle_at by settings, state and heard_at. */
 void tcp_idle_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
@@ -552,6 +559,7 @@ struct tcp_emit {
     struct tcp_seq seq, ack;
     uint16_t flags, window, urgent;
     bool may_fragment; /* IPv4: DF clear */
+    uint32_t flow_label; /* IPv6 */
     uint16_t mss; /* when the device is to cut it: payload of each segment; else 0 */
     const uint8_t *options; /* as they stand on the wire */
     uint8_t options_len;

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Would the segment matrix see a fault? Each entry of faults.txt is one edit of one source file: build the
-matrix with it, run a part of the cells, and see it fail.
+matrix (or the walks) with it, run a part of it, and see it fail.
 
     tests/model/faults.py BUILDDIR [NAME...]
 
-BUILDDIR is a meson build directory in which test_model_matrix has been built. Nothing in it is changed."""
+BUILDDIR is a meson build directory in which test_model_matrix and test_model_walk were built. Nothing in it is changed."""
 import concurrent.futures
 import json
 import os
@@ -17,7 +17,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MATRIX = 'tests/model/test_model_matrix'
+PROGRAMS = {'matrix': 'tests/model/test_model_matrix', 'walk': 'tests/model/test_model_walk'}
 SECONDS_MAX = 120
 
 
@@ -46,23 +46,26 @@ class Build:
         for entry in database:
             source = (self.directory / entry['file']).resolve()
             self.compile.setdefault(str(source), shlex.split(entry['command']))
-        commands = subprocess.run(['ninja', '-C', str(self.directory), '-t', 'commands', MATRIX],
-                                  check=True, capture_output=True, text=True).stdout.splitlines()
-        self.link = shlex.split(commands[-1])
+        self.link = {name: self.last_command(path) for name, path in PROGRAMS.items()}
+
+    def last_command(self, target):
+        done = subprocess.run(['ninja', '-C', str(self.directory), '-t', 'commands', target], check=True,
+                              capture_output=True, text=True)
+        return shlex.split(done.stdout.splitlines()[-1])
 
     def run(self, command):
         done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError(done.stderr.strip())
 
-    def make(self, scratch, source, text):
-        """The matrix with `text` in the place of a source file: it is linked before the archive has it."""
+    def make(self, name, scratch, source, text):
+        """The program with `text` in the place of a source file: it is linked before the archive has it."""
         edited, made = scratch / source.name, scratch / (source.name + '.o')
         edited.write_text(text)
         command = []
         skip = False
         for word in self.compile[str(source)]:
-            if skip or word in ('-MD',):
+            if skip or word in ('-MD', '-Werror'): # a fault may leave something unused
                 skip = False
                 continue
             if word in ('-MQ', '-MF', '-o', '-c'):
@@ -70,8 +73,8 @@ class Build:
                 continue
             command.append(word)
         self.run(command + ['-o', str(made), '-c', str(edited)])
-        program = scratch / 'matrix'
-        link = list(self.link)
+        program = scratch / name
+        link = list(self.link[name])
         at = link.index('-o')
         link[at + 1] = str(program)
         link.insert(at + 2, str(made))
@@ -79,10 +82,10 @@ class Build:
         return program
 
 
-def run_matrix(program, arguments):
+def run(program, arguments):
     """The exit code; below zero when it was killed, None when it does not end."""
     try:
-        return subprocess.run([str(program), '--shown', '1'] + shlex.split(arguments), capture_output=True,
+        return subprocess.run([str(program), '--first'] + arguments, capture_output=True,
                               timeout=SECONDS_MAX).returncode
     except subprocess.TimeoutExpired:
         return None
@@ -91,17 +94,18 @@ def run_matrix(program, arguments):
 def judge(build, fault):
     """'caught' and how, or why not."""
     source = ROOT / fault['file']
+    name, *arguments = shlex.split(fault['run'])
     text = source.read_text()
     if text.count(fault['old']) != 1:
         return f"its text stands {text.count(fault['old'])} times in {fault['file']}"
     with tempfile.TemporaryDirectory() as scratch:
         try:
-            program = build.make(pathlib.Path(scratch), source, text.replace(fault['old'], fault['new']))
+            program = build.make(name, pathlib.Path(scratch), source, text.replace(fault['old'], fault['new']))
         except RuntimeError as error:
             return f'it does not build: {error}'
-        code = run_matrix(program, fault['run'])
-    if run_matrix(build.directory / MATRIX, fault['run']) != 0:
-        return 'no difference seen: these cells fail without it'
+        code = run(program, arguments)
+    if run(build.directory / PROGRAMS[name], arguments) != 0:
+        return 'nothing was seen: this fails without it, too'
     if code is None or code < 0:
         return 'caught, by an assertion' if code is not None else 'caught, it does not end'
     return 'missed' if code == 0 else 'caught'

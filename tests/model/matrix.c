@@ -3,11 +3,11 @@
  * six of acknowledgments, three of lengths, both families. Each cell is a fresh connection in that
  * state and one segment; what weir then is and answers is compared with the reference model.
  *
- *     matrix [--family 4|6] [--setup NAME] [--stride N] [--shown N] [--brief]
+ *     matrix [--family 4|6] [--setup NAME] [--stride N] [--shown N] [--brief] [--first]
  *     matrix --cell SETUP/FAMILY/FLAGS/SEQ/ACK/LEN      one cell, explained
  *
  * The answer is TAP: one test for each setup and family. With --stride N each cell of N is run, all
- * flag bytes among them. */
+ * flag bytes among them; with --first the first difference ends it. */
 #include "compare.h"
 
 #include <getopt.h>
@@ -43,7 +43,7 @@ struct options {
     unsigned family; /* 0: both */
     int setup;       /* -1: all */
     unsigned stride, shown;
-    bool brief, single;
+    bool brief, first, single;
     struct cell cell;
 };
 
@@ -197,7 +197,8 @@ static void run_setup(const struct options *o, enum rig_setup setup, unsigned fa
         for (c.ack = 0; c.ack < ACK_CLASSES; c.ack++)
             for (c.seq = 0; c.seq < SEQ_CLASSES; c.seq++, n++)
                 for (c.flags = n % o->stride; c.flags < FLAG_BYTES; c.flags += o->stride)
-                    run_cell(&r, &c, o, tally);
+                    if (!o->first || tally->wrong == 0)
+                        run_cell(&r, &c, o, tally);
     rig_close(&r);
 }
 
@@ -216,6 +217,8 @@ static int run_all(const struct options *o)
                    tally.cells, tally.wrong);
             fflush(stdout);
             failed += tally.wrong != 0;
+            if (o->first && failed != 0)
+                return 1;
         }
     }
     printf("1..%u\n", tests);
@@ -282,6 +285,7 @@ int main(int argc, char **argv)
         {"family", required_argument, NULL, 'f'}, {"setup", required_argument, NULL, 's'},
         {"stride", required_argument, NULL, 'n'}, {"shown", required_argument, NULL, 'm'},
         {"cell", required_argument, NULL, 'c'},   {"brief", no_argument, NULL, 'b'},
+        {"first", no_argument, NULL, '1'},
         {NULL, 0, NULL, 0},
     };
     struct options o = {.setup = -1, .stride = 1, .shown = 3};
@@ -302,6 +306,9 @@ int main(int argc, char **argv)
             break;
         case 'b':
             o.brief = true;
+            break;
+        case '1':
+            o.first = true;
             break;
         case 'c':
             o.single = true;

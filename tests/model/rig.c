@@ -113,8 +113,6 @@ static void settle_all(weir_stack *stack, weir_handle handle)
     settle(stack, handle, WEIR_TCP_RECEIVE_BYTES_MAX, RIG_BUFFER);
 }
 
-static void drain(struct rig *r);
-
 static void listen_again(struct rig *r)
 {
     struct weir_tcp_config config = {.size = sizeof config, .port = LISTEN_PORT};
@@ -149,7 +147,7 @@ void rig_open(struct rig *r, unsigned family)
     for (unsigned i = 0; i < 20; i++) { /* duplicate address detection */
         r->now += 200 * WEIR_NS_PER_MS;
         weir_stack_advance(r->stack, r->now);
-        drain(r);
+        rig_poll(r);
     }
     listen_again(r);
 }
@@ -203,8 +201,7 @@ static void take_out(struct rig *r, const struct weir_tx *tx)
     out->ts_val = out->timestamps ? options.ts_val : 0;
 }
 
-/* All that weir sends and tells now. */
-static void drain(struct rig *r)
+void rig_poll(struct rig *r)
 {
     struct weir_tx tx;
     struct weir_event events[4];
@@ -255,7 +252,7 @@ void rig_send(struct rig *r, const struct model_segment *s)
         die("a packet that cannot be built");
     struct weir_rx rx = {.head = packet, .head_len = len, .len = len};
     weir_stack_input(r->stack, 0, &rx, 1, r->now);
-    drain(r);
+    rig_poll(r);
 }
 
 /* ---- the peer ---- */
@@ -307,7 +304,7 @@ static bool write_bytes(struct rig *r, uint32_t len)
 {
     if (weir_tcp_send(r->stack, r->handle, r->payload, len, 0) != (int)len)
         return fails(r, "sending was refused");
-    drain(r);
+    rig_poll(r);
     return heard(r, TCP_ACK, len);
 }
 
@@ -321,7 +318,7 @@ static bool open_active(struct rig *r)
     if (weir_tcp_connect(r->stack, r->handle, &r->remote, r->remote_port) != WEIR_OK)
         return fails(r, "connecting was refused");
     r->local_port = 0;
-    drain(r);
+    rig_poll(r);
     if (!heard(r, TCP_SYN, 0))
         return false;
     r->local_port = r->out[0].header.source_port;
@@ -410,7 +407,7 @@ static bool shut_send(struct rig *r, bool leave)
         r->handle = (weir_handle){0};
         r->conn.held = false;
     }
-    drain(r);
+    rig_poll(r);
     r->conn.fin_sent = true;
     return heard(r, TCP_FIN | TCP_ACK, 0);
 }
@@ -543,14 +540,14 @@ bool rig_end(struct rig *r)
         if (!no_handle(r->handle))
             weir_tcp_abort(r->stack, r->handle);
         r->handle = (weir_handle){0};
-        drain(r);
+        rig_poll(r);
         struct rig_view view = rig_look(r);
         if (!view.present)
             return true;
         if (view.info.state == WEIR_TCP_TIME_WAIT) {
             r->now += (RIG_TIME_WAIT_MS + 10) * WEIR_NS_PER_MS;
             weir_stack_advance(r->stack, r->now);
-            drain(r);
+            rig_poll(r);
         } else {
             struct model_segment reset = {.flags = TCP_RST, .seq = seq_make(view.info.rcv_nxt)};
             rig_send(r, &reset);

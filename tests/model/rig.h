@@ -97,6 +97,9 @@ bool rig_begin(struct rig *r, enum rig_setup setup);
 /* Send weir a segment of this connection, and take what it answers (r->out, r->event...). */
 void rig_send(struct rig *r, const struct model_segment *s);
 
+/* Take what weir sends and tells now, after a call. */
+void rig_poll(struct rig *r);
+
 /* Shut the sending side, and see the FIN: weir_tcp_shutdown(). False when it does not come. */
 bool rig_shut_send(struct rig *r);
 

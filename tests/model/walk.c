@@ -5,7 +5,7 @@
  * kept here, octet by octet; the first to come wins (ATK-BLD-14), and what becomes the next in
  * sequence goes through the model as a segment of its own, as section 3.10.7.4 wants it.
  *
- *     walk [--count N] [--family 4|6] [--one NUMBER]
+ *     walk [--count N] [--family 4|6] [--first] [--one NUMBER]
  */
 #include "compare.h"
 
@@ -340,12 +340,13 @@ static bool walk(struct rig *r, unsigned number, bool shown)
     return what == NULL && ended;
 }
 
-static unsigned walk_many(unsigned family, unsigned from, unsigned count, bool shown)
+static unsigned walk_many(unsigned family, unsigned from, unsigned count, bool shown,
+                          unsigned wrong_max)
 {
     static struct rig r;
     unsigned wrong = 0;
     rig_open(&r, family);
-    for (unsigned i = from; i < from + count && wrong < 10; i++) {
+    for (unsigned i = from; i < from + count && wrong < wrong_max; i++) {
         if (walk(&r, i, shown))
             continue;
         wrong++;
@@ -360,9 +361,10 @@ int main(int argc, char **argv)
 {
     static const struct option known[] = {{"count", required_argument, NULL, 'n'},
                                           {"family", required_argument, NULL, 'f'},
+                                          {"first", no_argument, NULL, '1'},
                                           {"one", required_argument, NULL, 'o'},
                                           {NULL, 0, NULL, 0}};
-    unsigned count = 100000, from = 0, only = 0, failed = 0, tests = 0;
+    unsigned count = 100000, from = 0, only = 0, failed = 0, tests = 0, wrong_max = 10;
     bool shown = false;
     int got;
     while ((got = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -371,19 +373,21 @@ int main(int argc, char **argv)
             count = n;
         } else if (got == 'f') {
             only = n;
+        } else if (got == '1') {
+            wrong_max = 1;
         } else if (got == 'o') {
             from = n;
             count = 1;
             shown = true;
         } else {
-            fprintf(stderr, "walk [--count N] [--family 4|6] [--one NUMBER]\n");
+            fprintf(stderr, "walk [--count N] [--family 4|6] [--first] [--one NUMBER]\n");
             return 2;
         }
     }
     for (unsigned family = 4; family <= 6; family += 2) {
         if (only != 0 && only != family)
             continue;
-        unsigned wrong = walk_many(family, from, count, shown);
+        unsigned wrong = walk_many(family, from, count, shown, wrong_max);
         printf("%sok %u - %u walks, IPv%u\n", wrong != 0 ? "not " : "", ++tests, count, family);
         failed += wrong != 0;
     }

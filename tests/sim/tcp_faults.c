@@ -3,6 +3,7 @@
  * every pair of them, every order of up to five, each one twice, each one damaged. Each run ends with
  * all bytes compared, every connection over and all memory back. */
 #include "tcp_pair.h"
+#include "weir/net.h"
 
 enum { SEGMENTS_MAX = 5 };
 
@@ -200,6 +201,76 @@ static void test_NF_44_simultaneous_open_and_close_with_every_segment_lost_in_tu
     each(&talk, SIM_FAULT_DUPLICATE, "both at once, twice");
 }
 
+/* The MTU of both hosts, for a path whose MTU became smaller and says so. */
+struct shrinking {
+    struct pair *pair;
+    uint32_t mtu;
+};
+
+static void shrink(struct sim *sim, void *ctx)
+{
+    struct shrinking *s = ctx;
+    struct tcp_world *world = &s->pair->world;
+    (void)sim;
+    for (unsigned host = 0; host < 2; host++) {
+        assert_int_equal(weir_stack_set_mtu(tcp_world_stack(world, host), 0, s->mtu), WEIR_OK);
+        tcp_watch_set_mtu(world->watch, host, s->mtu);
+        sim_node_wake(tcp_world_node(world, host));
+    }
+}
+
+/* What was lost by it comes again in smaller segments, and nothing larger follows (I-19). */
+static void test_NF_20_the_path_gets_narrower_in_a_transfer(void **state)
+{
+    (void)state;
+    static const uint32_t mtus[] = {1400, 576, 400};
+    static const uint32_t offloads[] = {0, WEIR_CAP_TX_CHECKSUM | WEIR_CAP_TX_TCP4};
+    for (unsigned i = 0; i < 3; i++)
+        for (unsigned k = 0; k < 2; k++)
+            for (unsigned at_ms = 20; at_ms <= 60; at_ms += 20) {
+                struct tcp_talk_config talk = exchange(80000, 60000);
+                struct pair pair;
+                struct shrinking shrinking = {&pair, mtus[i]};
+                pair_begin(&pair, &(struct pair_config){.dir = &paths[1],
+                                                        .capabilities = offloads[k]});
+                (void)sim_at(pair.world.sim, at_ms * WEIR_NS_PER_MS, shrink, &shrinking);
+                (void)tcp_apps_talk(pair.world.apps, &talk);
+                pair_end(&pair, "narrower", mtus[i], at_ms);
+            }
+}
+
+/* A reader who stops reads all in the end: zero windows are probed (NF-40), and window updates that
+ * are lost come again (NF-42), with both directions full at once (NF-43). */
+static void test_NF_43_readers_that_stop_while_every_segment_is_lost_in_turn(void **state)
+{
+    (void)state;
+    struct tcp_talk_config talk = exchange(12000, 12000);
+    for (unsigned i = 0; i < 2; i++) {
+        struct tcp_side *side = &talk.side[i];
+        side->read_delay = (weir_time)(3 + 4 * i) * WEIR_NS_PER_S;
+        side->read_max = 1500;
+        side->read_pause = 20 * WEIR_NS_PER_MS;
+    }
+    talk.side[0].setting[talk.side[0].setting_count++] =
+        (struct tcp_app_setting){WEIR_TCP_RECEIVE_BYTES_MAX, 3000};
+    struct pair pair;
+    unsigned sent[SIM_DIRS];
+    pair_begin(&pair, &(struct pair_config){0});
+    (void)tcp_apps_talk(pair.world.apps, &talk);
+    assert_true(tcp_world_run(&pair.world, PAIR_EVENTS_MAX));
+    for (unsigned i = 0; i < SIM_DIRS; i++)
+        sent[i] = (unsigned)sim_link_stats(pair.link, (enum sim_dir)i).sent;
+    assert_true(tcp_watch_stats(pair.world.watch).probes > 0);
+    pair_end(&pair, "readers that stop", 0, 0);
+    for (unsigned dir = 0; dir < SIM_DIRS; dir++)
+        for (unsigned k = 0; k < sent[dir]; k++) {
+            pair_begin(&pair, &(struct pair_config){0});
+            pair_fault(&pair, (enum sim_dir)dir, k, SIM_FAULT_DROP);
+            (void)tcp_apps_talk(pair.world.apps, &talk);
+            pair_end(&pair, "readers that stop, lost", dir, k);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -210,6 +281,8 @@ int main(void)
         cmocka_unit_test(test_NF_04_every_pair_of_segments_lost),
         cmocka_unit_test(test_NF_10_every_order_of_up_to_five_segments),
         cmocka_unit_test(test_NF_44_the_ends_of_both_streams_in_every_order),
+        cmocka_unit_test(test_NF_20_the_path_gets_narrower_in_a_transfer),
+        cmocka_unit_test(test_NF_43_readers_that_stop_while_every_segment_is_lost_in_turn),
         cmocka_unit_test(
             test_NF_44_simultaneous_open_and_close_with_every_segment_lost_in_turn),
     };

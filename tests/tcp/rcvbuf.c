@@ -273,6 +273,49 @@ static void test_I_26_no_window_is_negative(void **state)
     receiver_free(r);
 }
 
+/* The window of a large buffer stands, though nothing is in it when it is made small. */
+static void test_I_25_a_small_buffer_still_takes_what_a_large_one_offered(void **state)
+{
+    (void)state;
+    struct receiver *r = receiver_new(
+        (struct receiver_config){.receive_bytes_max = 1073676288, .overcommit_percent = 100000});
+    open_window(r);
+    uint64_t far = window(r) - 1000;
+    assert_int_equal(tcp_set(&r->tcp, r->c, WEIR_TCP_RECEIVE_BYTES_MAX, 65536), WEIR_OK);
+    assert_int_equal(arrive(r, far, 1000), WEIR_DROP_NONE);
+    arrive(r, 0, 1000);
+    read_bytes(r, 1000);
+    receiver_free(r);
+}
+
+/* A buffer of any size becomes one of any other, at any time, while segments come from anywhere in
+ * the window: no promise is broken, and no segment trips an assertion. */
+static void test_I_25_a_buffer_that_changes_its_size_at_random(void **state)
+{
+    (void)state;
+    static const uint32_t sizes[] = {2048, 65535, 65536, 262144, 1 << 24, 1073676288};
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct rng rng = rng_make(seed);
+        struct receiver *r = receiver_new((struct receiver_config){
+            .receive_bytes_max = sizes[rng_below(&rng, 6)], .overcommit_percent = 100000});
+        for (unsigned step = 0; step < 400; step++) {
+            uint64_t next = r->c->rcv_nxt - r->first, edge = r->c->rcv_edge;
+            uint64_t near = window(r) < 20000 ? window(r) : 20000;
+            uint64_t start = rng_chance(&rng, (struct ratio){1, 3}) ? 0 : rng_below(&rng, near + 1);
+            if (rng_chance(&rng, (struct ratio){1, 8}))
+                start = window(r) > 2000 ? window(r) - 1000 : 0; /* the other end */
+            arrive(r, next + start, 1 + (uint32_t)rng_below(&rng, 3000));
+            if (rng_chance(&rng, (struct ratio){1, 2}))
+                read_bytes(r, unread(r));
+            if (rng_chance(&rng, (struct ratio){1, 5}))
+                (void)tcp_set(&r->tcp, r->c, WEIR_TCP_RECEIVE_BYTES_MAX, sizes[rng_below(&rng, 6)]);
+            send_acks(r);
+            assert_true(r->c->rcv_edge >= edge);
+        }
+        receiver_free(r);
+    }
+}
+
 /* ---- I-35: window updates ---- */
 
 static void test_I_35_a_closed_window_that_reopens_is_told(void **state)
@@ -450,6 +493,8 @@ int main(void)
         cmocka_unit_test(test_I_25_the_edge_never_moves_left),
         cmocka_unit_test(test_I_25_what_was_told_is_taken_though_rounding_went_back),
         cmocka_unit_test(test_I_25_a_buffer_made_smaller_takes_nothing_back),
+        cmocka_unit_test(test_I_25_a_small_buffer_still_takes_what_a_large_one_offered),
+        cmocka_unit_test(test_I_25_a_buffer_that_changes_its_size_at_random),
         cmocka_unit_test(test_a_buffer_smaller_than_a_unit_still_opens),
         cmocka_unit_test(test_I_26_no_window_is_negative),
         cmocka_unit_test(test_I_35_a_closed_window_that_reopens_is_told),

@@ -194,6 +194,8 @@ static void test_cwnd_is_never_less_than_a_segment(void **state)
     dupacks(o, 3);
     acked(o, 30 * MSS);
     assert_int_equal(o->c->cc.cwnd, MSS);
+    acked(o, 1); /* too little to add a segment for */
+    assert_int_equal(o->c->cc.cwnd, MSS);
     one_close(o);
 }
 

@@ -373,6 +373,22 @@ static void test_the_user_timeout_is_R2(void **state)
     }
 }
 
+static void test_a_user_timeout_counts_at_once(void **state)
+{
+    (void)state;
+    struct one *o = one_open();
+    queue_bytes(o, o->c, MSS);
+    send_now(o, o->c, MSS, false);
+    pass(o, 70 * S); /* the next retransmission is due after 127 s */
+    o->c->set.user_timeout_ms = 75000;
+    tcp_user_timeout_update(&o->tcp, o->c, o->now);
+    pass(o, 5 * S - MS);
+    assert_int_equal(o->c->state, WEIR_TCP_ESTABLISHED);
+    pass(o, 4 * MS);
+    assert_int_equal(o->c->state, WEIR_TCP_CLOSED);
+    one_close(o);
+}
+
 /* MUST-23: R2 of a SYN is at least 3 minutes; it goes again after 1, 2, 4 ... seconds. */
 static void test_a_SYN_is_sent_for_three_minutes(void **state)
 {
@@ -418,6 +434,30 @@ static void test_a_SYN_that_found_no_way_out_is_not_lost(void **state)
     assert_true(o->c->on_ready);
     pass(o, 100 * S); /* and it is given up like any other */
     assert_int_equal(o->c->state, WEIR_TCP_CLOSED);
+    one_close(o);
+}
+
+/* As output leaves it when there is no route: tried again at growing intervals, and given up at R2. */
+static void test_data_that_finds_no_way_out_is_given_up(void **state)
+{
+    (void)state;
+    struct one *o = one_open();
+    struct tcp_conn *c = o->c;
+    queue_bytes(o, c, MSS);
+    c->repair = TCP_REPAIR_PERSIST;
+    c->repair_at = o->now + tcp_rto(c);
+    c->stalled = true;
+    c->stalled_ms = tcp_ms(o->now);
+    tcp_timer_update(&o->tcp, c);
+    unsigned tries = 0;
+    for (weir_time begun = o->now; o->now < begun + 899 * S; tries += c->on_ready, visited(o))
+        pass(o, 100 * MS);
+    assert_int_equal(c->state, WEIR_TCP_ESTABLISHED);
+    assert_in_range(tries, 10, 25); /* 1, 2, 4 ... 60, 60 ... s */
+    assert_int_equal(c->work, 0);
+    pass(o, 2 * S);
+    assert_int_equal(c->state, WEIR_TCP_CLOSED);
+    assert_told(o, WEIR_EVENT_CLOSED, WEIR_E_TIMED_OUT);
     one_close(o);
 }
 
@@ -813,8 +853,10 @@ int main(void)
         cmocka_unit_test(test_data_is_given_up_after_15_minutes),
         cmocka_unit_test(test_progress_postpones_giving_up),
         cmocka_unit_test(test_the_user_timeout_is_R2),
+        cmocka_unit_test(test_a_user_timeout_counts_at_once),
         cmocka_unit_test(test_a_SYN_is_sent_for_three_minutes),
         cmocka_unit_test(test_a_SYN_that_found_no_way_out_is_not_lost),
+        cmocka_unit_test(test_data_that_finds_no_way_out_is_given_up),
         cmocka_unit_test(test_a_closed_window_is_probed),
         cmocka_unit_test(test_a_peer_that_answers_is_probed_for_ever),
         cmocka_unit_test(test_a_peer_that_does_not_answer_probes_is_given_up),

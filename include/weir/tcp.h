@@ -172,8 +172,8 @@ WEIR_API int weir_tcp_abort(weir_stack *stack, weir_handle handle);
 
 /* The level behind the events: READABLE: weir_tcp_receive() has something to give, be it the end or
  * an error; WRITABLE: weir_tcp_send() would take at least a byte, or has an error to give;
- * ACCEPTED: weir_tcp_accept() has one; CONNECTED, URGENT, PEER_CLOSED, CLOSED: it is so. 0 when
- * stale. */
+ * ACCEPTED: weir_tcp_accept() has one; URGENT: urgent data is there, or announced, and was not read;
+ * CONNECTED, PEER_CLOSED, CLOSED: it is so. 0 when stale. */
 WEIR_API uint32_t weir_tcp_ready(const weir_stack *stack, weir_handle handle);
 
 /* Take the error that a call would return once; WEIR_OK: there is none (or: stale). */

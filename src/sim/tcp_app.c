@@ -70,6 +70,7 @@ struct tcp_apps {
     struct end **user; /* by the `user` of connections, less 1 */
     unsigned users;
     uint64_t urgent;
+    uint8_t data[CALL_BYTES_MAX]; /* of one call */
 };
 
 /* A call was made: let the host act on it. */
@@ -274,7 +275,7 @@ static void take(struct end *end, const uint8_t *data, size_t len)
 
 static bool read_once(struct end *end)
 {
-    uint8_t data[CALL_BYTES_MAX];
+    uint8_t *data = end->apps->data;
     if (end->read_end || !is_time(end, end->read_at))
         return false;
     uint32_t size = draw_len(end, end->plan.read_max);
@@ -318,7 +319,7 @@ static unsigned write_flags(struct end *end, uint32_t len, uint64_t limit, bool 
 
 static bool write_once(struct end *end)
 {
-    uint8_t data[CALL_BYTES_MAX];
+    uint8_t *data = end->apps->data;
     uint64_t limit = may_write(end);
     bool last;
     if (end->ended || end->written >= limit || !is_time(end, end->write_at))

@@ -232,7 +232,7 @@ static uint32_t gather(uint8_t *to, const uint8_t *head, uint32_t head_len,
 static void tap(void *ctx, const struct weir_tap_packet *packet)
 {
     struct watch_host *host = ctx;
-    uint8_t bytes[WEIR_PACKET_BYTES_MAX];
+    uint8_t *bytes = host->watch->packet;
     if (packet->tx != NULL) {
         const struct weir_tx *tx = packet->tx;
         uint32_t len = gather(bytes, tx->headers + tx->header_start, tx->header_len, tx->frag,

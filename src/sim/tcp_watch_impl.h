@@ -5,6 +5,7 @@
 
 #include "sim/packet.h"
 #include "sim/tcp_watch.h"
+#include "weir/packet.h"
 #include "wire/tcp.h"
 #include "wire/tcp_options.h"
 
@@ -95,6 +96,7 @@ struct tcp_watch {
     unsigned hosts;
     struct flow *bucket[WATCH_BUCKETS];
     struct tcp_watch_stats stats;
+    uint8_t packet[WEIR_PACKET_BYTES_MAX]; /* the one that a tap has seen, in one piece */
 };
 
 /* A segment as it was seen. */

@@ -80,6 +80,8 @@ static void take_acked(struct tcp_room *tcp, struct tcp_conn *c, const struct tc
     if (c->snd_una == c->snd_max && c->flight != TCP_NONE)
         tcp_flight_give(tcp, c);
     ring_release(&c->send, c->snd_una < tail ? c->snd_una : tail);
+    if (c->unpushed > tail - c->send.head) /* some of it went as a probe */
+        c->unpushed = (uint32_t)(tail - c->send.head);
     if (c->urgent_out && seq_geq(tcp_wrap(c->snd_una), c->snd_up))
         c->urgent_out = false;
     c->advised = false;

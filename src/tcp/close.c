@@ -58,8 +58,10 @@ bool tcp_send_resize(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes)
 
 bool tcp_receive_resize(struct tcp_conn *c, uint32_t bytes)
 {
-    if (ring_is_empty(&c->receive))
-        ring_set_class(&c->receive, class_for(bytes, 0));
+    enum blocks_class class = class_for(bytes, 0);
+    /* The window told before counts on: all of it must find its place. */
+    if (ring_is_empty(&c->receive) && c->rcv_edge - c->receive.head <= ring_bytes_max(class))
+        ring_set_class(&c->receive, class);
     return bytes <= ring_bytes_max((enum blocks_class)c->receive.class);
 }
 
@@ -205,6 +207,7 @@ void tcp_conn_end(struct tcp_room *tcp, struct tcp_conn *c, int reason)
  * nothing of us; nor when it has closed, and was sent all we had and our FIN. */
 static bool reset_is_due(const struct tcp_conn *c)
 {
+    uint64_t start;
     switch (c->state) {
     case WEIR_TCP_SYN_RECEIVED:
     case WEIR_TCP_ESTABLISHED:
@@ -214,7 +217,7 @@ static bool reset_is_due(const struct tcp_conn *c)
         return true;
     case WEIR_TCP_CLOSING:
     case WEIR_TCP_LAST_ACK:
-        return c->snd_max < tcp_snd_end(c) || c->receive.head < tcp_rcv_data_end(c);
+        return c->snd_max < tcp_snd_end(c) || tcp_unread(c, &start) > 0;
     default:
         return false;
     }

@@ -577,13 +577,12 @@ static bool find_way(struct tcp_room *tcp, struct tcp_syn *syn, unsigned ifindex
     return answer == NEIGHBOUR_READY;
 }
 
-static size_t write_options(struct tcp_room *tcp, const struct tcp_syn *syn, uint32_t mtu,
-                            uint8_t options[TCP_OPTION_BYTES_MAX], weir_time now)
+static size_t write_options(const struct tcp_syn *syn, uint16_t mss, uint32_t ts_val,
+                            uint8_t options[TCP_OPTION_BYTES_MAX])
 {
-    struct tcp_tuple tuple = syn_tuple(syn);
     struct tcp_options o;
     o.present = TCP_HAS_MSS;
-    o.mss = tcp_announced_mss(&listener_of(tcp, syn)->set, mtu, addr_is_ip4(syn->remote));
+    o.mss = mss;
     if (syn->scaling) {
         o.present |= TCP_HAS_WINDOW_SCALE;
         o.window_scale = syn->rcv_scale;
@@ -592,7 +591,7 @@ static size_t write_options(struct tcp_room *tcp, const struct tcp_syn *syn, uin
         o.present |= TCP_HAS_SACK_PERMITTED;
     if (syn->timestamps) {
         o.present |= TCP_HAS_TIMESTAMPS;
-        o.ts_val = tcp_stamp(tcp_stamp_offset(tcp, &tuple), now);
+        o.ts_val = ts_val;
         o.ts_ecr = syn->ts_recent;
     }
     return tcp_options_emit(options, TCP_OPTION_BYTES_MAX, &o);
@@ -602,9 +601,12 @@ static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct
                          struct eth_addr station, struct weir_tx *tx, weir_time now)
 {
     const struct tcp_settings *set = &listener_of(tcp, syn)->set;
-    uint8_t options[TCP_OPTION_BYTES_MAX];
-    size_t n = write_options(tcp, syn, path->mtu, options, now);
     struct tcp_tuple tuple = syn_tuple(syn);
+    uint32_t offset = tcp_stamp_offset(tcp, &tuple);
+    bool ip4 = addr_is_ip4(syn->remote);
+    uint8_t options[TCP_OPTION_BYTES_MAX];
+    size_t n = write_options(syn, tcp_announced_mss(set, path->mtu, ip4), tcp_stamp(offset, now),
+                             options);
     tcp_emit_segment(tcp,
                      &(struct tcp_emit){
                          .local = &syn->local,
@@ -619,7 +621,7 @@ static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct
                          .window = (uint16_t)(syn->rcv_window - syn->data_len),
                          .options = options,
                          .options_len = (uint8_t)n,
-                         .flow_label = tcp_flow_label(tcp, tcp_stamp_offset(tcp, &tuple)),
+                         .flow_label = ip4 ? 0 : tcp_flow_label(tcp, offset),
                          .ifindex = path->ifindex,
                          .station = station,
                      },

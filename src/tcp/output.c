@@ -328,12 +328,13 @@ static void send_ack(struct visit *v, bool keepalive)
     count_out(v, 1);
     if (keepalive) {
         c->work &= (uint8_t)~TCP_WORK_KEEPALIVE;
+        c->rcv_edge = v->edge; /* its window counts; its ACK does not, the segment is not acceptable */
         v->tcp->count.probes_out++;
-    } else {
-        c->urgent_untold = false;
-        if (c->dup_acks_due > 0)
-            c->dup_acks_due--;
+        return;
     }
+    c->urgent_untold = false;
+    if (c->dup_acks_due > 0)
+        c->dup_acks_due--;
     tcp_ack_sent(v->tcp, c, v->edge, v->plan.sack > 0);
 }
 

@@ -132,6 +132,8 @@ static uint32_t stalled_for(const struct tcp_conn *c, weir_time now)
 /* `ns` from now, but not past R2. */
 static weir_time within_r2(const struct tcp_conn *c, weir_time ns, weir_time now)
 {
+    if (c->backoff == 0 && c->set.user_timeout_ms == 0) /* then it is far off */
+        return later(now, ns);
     uint32_t r2 = r2_ms(c), stalled = stalled_for(c, now);
     weir_time left = stalled < r2 ? (weir_time)(r2 - stalled) + 1 : 1;
     return later(now, min_time(ns, left * WEIR_NS_PER_MS));
@@ -186,18 +188,9 @@ static void leave_persist(struct tcp_conn *c)
         c->snd_nxt = c->snd_una;
 }
 
-/* Is what the timer is for now what it was for? For most segments this is all there is to ask. */
-static bool goes_on(const struct tcp_conn *c)
+static __attribute__((noinline)) void repair_change(struct tcp_room *tcp, struct tcp_conn *c,
+                                                    bool restart, weir_time now)
 {
-    if (c->snd_una < c->snd_max)
-        return c->repair == TCP_REPAIR_RETRANSMIT && c->snd_wnd != 0;
-    return c->repair == TCP_REPAIR_NONE && c->snd_max == tcp_snd_end(c);
-}
-
-void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now)
-{
-    if (!restart && goes_on(c))
-        return;
     enum tcp_repair wanted = repair_wanted(c), before = (enum tcp_repair)c->repair;
     bool waits = wanted == TCP_REPAIR_RETRANSMIT || wanted == TCP_REPAIR_PERSIST;
     if (before == TCP_REPAIR_PERSIST && wanted != before) {
@@ -223,6 +216,22 @@ void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, w
     c->repair = (uint8_t)wanted;
     c->repair_at = repair_deadline(c, now);
     tcp_timer_update(tcp, c);
+}
+
+/* Is what the timer is for now what it was for? For most segments and calls this is all there is to
+ * ask. */
+static bool goes_on(const struct tcp_conn *c)
+{
+    if (c->snd_una < c->snd_max)
+        return c->repair == TCP_REPAIR_RETRANSMIT && c->snd_wnd != 0;
+    return c->repair == TCP_REPAIR_NONE && tcp_snd_end(c) - c->snd_max <= c->snd_wnd &&
+           !c->set.cork && c->unpushed == 0 && !in_handshake(c);
+}
+
+void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now)
+{
+    if (restart || !goes_on(c))
+        repair_change(tcp, c, restart, now);
 }
 
 void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)

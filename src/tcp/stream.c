@@ -212,7 +212,7 @@ uint32_t tcp_level(const struct tcp_conn *c)
         bits |= WEIR_EVENT_WRITABLE;
     if (c->state >= WEIR_TCP_ESTABLISHED)
         bits |= WEIR_EVENT_CONNECTED;
-    if (c->urgent_in || c->oob_held)
+    if (c->oob_held || (c->urgent_in && c->receive.head + c->oob_gone < urgent_end(c)))
         bits |= WEIR_EVENT_URGENT;
     if (c->fin_received)
         bits |= WEIR_EVENT_PEER_CLOSED;

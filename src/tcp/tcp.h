@@ -369,7 +369,7 @@ void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, ui
  * congestion control, timers, WRITABLE. */
 void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
 
-/* May a challenge ACK be sent now (RFC 5961 7)? Counts it. At most 10 in a burst and one more in 500
+/* May a challenge ACK be sent now (RFC 5961 7)? Counts it. At most 5 in a burst and one more in 500
  * ms, each connection for itself. */
 bool tcp_challenge_allowed(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 

@@ -509,6 +509,7 @@ static void test_the_urgent_octet_is_kept_out_of_the_stream_when_asked(void **st
     assert_int_equal(weir_tcp_receive(b, c.h[1], bytes, 1, WEIR_TCP_URGENT | WEIR_TCP_PEEK), 1);
     assert_int_equal(weir_tcp_receive(b, c.h[1], bytes, 1, WEIR_TCP_URGENT), 1);
     assert_int_equal(bytes[0], '!');
+    assert_int_equal(weir_tcp_ready(b, c.h[1]) & WEIR_EVENT_URGENT, 0);
     assert_int_equal(weir_tcp_receive(b, c.h[1], bytes, 1, WEIR_TCP_URGENT), WEIR_E_INVALID);
     pair_expect(p, 1, &c, "after");
     assert_int_equal(weir_tcp_at_mark(b, c.h[1]), 0);
@@ -526,8 +527,10 @@ static void test_the_urgent_octet_stays_in_the_stream_by_default(void **state)
     assert_int_equal(pair_send(p, 0, &c, "before!", WEIR_TCP_URGENT), 7);
     pair_run(p, S);
     assert_true((pair_told(p, 1, c.h[1]).bits & WEIR_EVENT_URGENT) != 0);
+    assert_int_equal(weir_tcp_ready(b, c.h[1]) & WEIR_EVENT_URGENT, WEIR_EVENT_URGENT);
     pair_expect(p, 1, &c, "before!");
     assert_int_equal(weir_tcp_at_mark(b, c.h[1]), 1);
+    assert_int_equal(weir_tcp_ready(b, c.h[1]) & WEIR_EVENT_URGENT, 0); /* all of it was read */
     assert_int_equal(pair_send(p, 0, &c, "after", 0), 5);
     pair_run(p, S);
     pair_expect(p, 1, &c, "after");
@@ -552,6 +555,43 @@ static void test_more_holds_a_small_segment_back(void **state)
     assert_int_equal(pair_send(p, 0, &c, "", 0), 0); /* ends what MORE began */
     pair_run(p, 50 * MS);
     pair_expect(p, 1, &c, "three");
+    pair_abort_all(p, &c);
+    pair_close(p);
+}
+
+/* A probe of a closed window takes an octet that was still to be held back. */
+static void test_probes_take_from_what_more_holds_back(void **state)
+{
+    (void)state;
+    static uint8_t bytes[20000], got[20000];
+    struct pair *p = pair_open();
+    weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
+    struct pair_conn c = pair_connect(p);
+    struct weir_tcp_info info;
+    assert_int_equal(weir_tcp_set(b, c.h[1], WEIR_TCP_RECEIVE_BYTES_MAX, 8192), WEIR_OK);
+    for (unsigned i = 0; i < 1000; i++) { /* until the window is closed and nothing waits */
+        assert_int_equal(weir_tcp_info(a, c.h[0], &info), WEIR_OK);
+        size_t n = info.snd_wnd_bytes < 1000 ? info.snd_wnd_bytes : 1000;
+        if (n > 0)
+            assert_int_equal(weir_tcp_send(a, c.h[0], bytes, n, 0), n);
+        pair_run(p, 100 * MS);
+    }
+    assert_int_equal(info.snd_wnd_bytes, 0);
+    assert_int_equal(info.send_queue_bytes, 0);
+    assert_int_equal(pair_send(p, 0, &c, "abc", WEIR_TCP_MORE), 3);
+    /* An octet of it is on its way as a probe when the window opens. */
+    unsigned sent = p->side[0].sent;
+    while (p->side[0].sent == sent)
+        pair_run(p, MS);
+    assert_int_equal(p->side[0].last_len, 1);
+    while (weir_tcp_receive(b, c.h[1], got, sizeof got, 0) > 0)
+        ;
+    pair_run(p, S);
+    assert_int_equal(weir_tcp_info(a, c.h[0], &info), WEIR_OK);
+    assert_in_range(info.send_queue_bytes, 0, 2);
+    assert_int_equal(weir_tcp_send(a, c.h[0], "", 0, 0), 0);
+    pair_run(p, S);
+    pair_expect(p, 1, &c, "abc");
     pair_abort_all(p, &c);
     pair_close(p);
 }
@@ -647,6 +687,7 @@ int main(void)
         cmocka_unit_test(test_the_urgent_octet_is_kept_out_of_the_stream_when_asked),
         cmocka_unit_test(test_the_urgent_octet_stays_in_the_stream_by_default),
         cmocka_unit_test(test_more_holds_a_small_segment_back),
+        cmocka_unit_test(test_probes_take_from_what_more_holds_back),
         cmocka_unit_test(test_no_packet_memory_is_an_error_and_not_a_loss),
         cmocka_unit_test(test_neither_transport_starves_the_other),
     };

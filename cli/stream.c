@@ -16,6 +16,13 @@ static int tcp_shutdown(struct stream *stream, enum weir_tcp_how how)
     return weir_tcp_shutdown(stream->ctx, stream->handle, how);
 }
 
+enum {
+    SEND_BYTES_HIGH = 4 << 20,
+    LONG_US = 500 /* a round trip for which the default is too little */
+};
+
+/* On long paths the send buffer grows to twice the congestion window, one on its way and one behind
+ * it; on short ones it stays small enough for the cache. */
 static size_t tcp_room(struct stream *stream)
 {
     struct weir_tcp_info info;
@@ -23,6 +30,9 @@ static size_t tcp_room(struct stream *stream)
     if (weir_tcp_get(stream->ctx, stream->handle, WEIR_TCP_SEND_BYTES_MAX, &limit) != WEIR_OK ||
         weir_tcp_info(stream->ctx, stream->handle, &info) != WEIR_OK)
         return 0;
+    if (info.cwnd_bytes > limit / 2 && limit < SEND_BYTES_HIGH && info.rtt_us_min >= LONG_US &&
+        weir_tcp_set(stream->ctx, stream->handle, WEIR_TCP_SEND_BYTES_MAX, limit * 2) == WEIR_OK)
+        limit *= 2;
     return info.send_queue_bytes < limit ? limit - (size_t)info.send_queue_bytes : 0;
 }
 

@@ -136,7 +136,8 @@ enum weir_tcp_flags {
  * all of it was taken. len 0 with END or without MORE ends what an earlier MORE began.
  * Errors, nothing taken: WEIR_E_STALE, WEIR_E_WOULD_BLOCK (full), WEIR_E_EXHAUSTED (no packet memory:
  * try again after a while; WRITABLE comes only if something is outstanding), WEIR_E_NOT_CONNECTED,
- * WEIR_E_CLOSED (after shutdown, or the connection is gone), and, once, why it is gone. Bound: linear in what is taken. */
+ * WEIR_E_CLOSED (after shutdown, or the connection is gone), and, once, why it is gone. Bound: linear
+ * in what is taken. */
 WEIR_API int weir_tcp_send(weir_stack *stack, weir_handle handle, const void *data, size_t len,
                            unsigned flags);
 

@@ -232,6 +232,10 @@ void rig_send(struct rig *r, const struct model_segment *s)
     struct tcp_options options = {.present = 0, .mss = RIG_PAYLOAD_MAX};
     if ((s->flags & TCP_SYN) != 0)
         options.present |= r->timestamps ? TCP_HAS_MSS | TCP_HAS_SACK_PERMITTED : TCP_HAS_MSS;
+    if ((s->flags & TCP_SYN) != 0 && r->scale > 0) {
+        options.present |= TCP_HAS_WINDOW_SCALE;
+        options.window_scale = r->scale;
+    }
     if (s->timestamps) {
         options.present |= TCP_HAS_TIMESTAMPS;
         options.ts_val = r->ts_val - (s->timestamps_old ? 1 : 0);

@@ -72,6 +72,7 @@ struct rig {
     uint16_t local_port, remote_port;
     weir_handle handle; /* zeros: none */
     bool timestamps;    /* what the peer sends carries them */
+    uint8_t scale;      /* what its SYN offers (RFC 7323 2); 0: nothing */
     uint32_t ts_val, ts_ecr;
     struct rig_out out[RIG_OUT_MAX];
     unsigned out_count;

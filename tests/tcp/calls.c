@@ -213,9 +213,10 @@ static void step(struct walk *w)
     }
 }
 
-static void walk(uint64_t seed, const struct weir_config *config, unsigned loss)
+static void walk(uint64_t seed, enum weir_link link, const struct weir_config *config,
+                 unsigned loss)
 {
-    struct walk w = {.p = pair_open_with(config), .loss = loss};
+    struct walk w = {.p = pair_open_on(link, config), .loss = loss};
     w.rng = rng_make(seed);
     w.p->ctx = &w;
     w.p->lose = lose_some;
@@ -235,7 +236,7 @@ static void test_any_calls_in_any_order(void **state)
     (void)state;
     struct weir_config config = pair_config();
     for (uint64_t seed = 1; seed <= 8; seed++)
-        walk(seed, &config, (unsigned)(seed % 3) * 10);
+        walk(seed, WEIR_LINK_IP, &config, (unsigned)(seed % 3) * 10);
 }
 
 static void test_any_calls_when_everything_is_scarce(void **state)
@@ -252,7 +253,15 @@ static void test_any_calls_when_everything_is_scarce(void **state)
     config.packet_memory_reserve_kb = 64;
     config.packet_memory_overcommit_percent = 100;
     for (uint64_t seed = 101; seed <= 108; seed++)
-        walk(seed, &config, (unsigned)(seed % 3) * 10);
+        walk(seed, WEIR_LINK_IP, &config, (unsigned)(seed % 3) * 10);
+}
+
+static void test_any_calls_where_neighbours_are_to_be_found(void **state)
+{
+    (void)state;
+    struct weir_config config = pair_config();
+    for (uint64_t seed = 201; seed <= 208; seed++)
+        walk(seed, WEIR_LINK_ETHERNET, &config, (unsigned)(seed % 4) * 15);
 }
 
 int main(void)
@@ -260,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_calls_in_any_order),
         cmocka_unit_test(test_any_calls_when_everything_is_scarce),
+        cmocka_unit_test(test_any_calls_where_neighbours_are_to_be_found),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
 }

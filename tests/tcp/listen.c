@@ -558,6 +558,56 @@ static void test_a_final_ack_above_a_hole_leaves_TS_Recent_as_the_SYN_had_it(voi
     host_close(h);
 }
 
+/* A scan of all ports costs no memory, and resets go out within their budget: 200 a second at most. */
+static void test_ATK_SYN_07_closed_ports_are_refused_within_the_budget(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    listen_on(h, NULL, 80, 4);
+    unsigned resets = 0;
+    struct seg out;
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct seg syn = peer_seg(1, TCP_SYN, irs, 0);
+        syn.to_port = (uint16_t)(81 + i);
+        assert_int_equal(give(h, &syn), WEIR_DROP_TCP_PORT);
+        while (take(h, &out)) {
+            assert_int_equal(out.flags, TCP_RST | TCP_ACK);
+            assert_int_equal(out.seq, 0);
+            assert_int_equal(out.ack, irs + 1);
+            resets++;
+        }
+        if (i % 20 == 0)
+            host_pass(h, 1 * MS);
+    }
+    assert_true(resets > 0 && resets <= 200); /* in one second */
+    assert_int_equal(h->tcp.count.resets_limited, 20000 - resets);
+    assert_int_equal(h->tcp.syns.in_use, 0);
+    assert_int_equal(h->tcp.conns.in_use, 1);
+    begin(h, 1);
+    host_close(h);
+}
+
+/* RFC 9293 3.5.1: the peer has crashed and does not know the connection that we still have. */
+static void test_ATK_SYN_22_the_SYN_of_a_peer_that_started_anew_clears_the_old_connection(
+    void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listen_on(h, NULL, 80, 4);
+    uint32_t iss = begin(h, 1);
+    assert_int_equal(final_ack(h, 1, iss), WEIR_DROP_NONE);
+    struct tcp_conn *c = accepts(h, l);
+    struct seg syn = peer_seg(1, TCP_SYN, irs + 500000, 0);
+    assert_int_equal(give(h, &syn), WEIR_DROP_TCP_SEQUENCE);
+    takes(h, TCP_ACK, iss + 1, irs + 1);
+    struct seg rst = peer_seg(1, TCP_RST, irs + 1, 0); /* for an ACK that it cannot place */
+    assert_int_equal(give(h, &rst), WEIR_DROP_NONE);
+    assert_int_equal(c->state, WEIR_TCP_CLOSED);
+    assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+    take_syn_ack(h, 1, irs + 500001);
+    host_close(h);
+}
+
 /* ---- ATK-SYN-11 ---- */
 
 static const uint8_t *pattern(void)
@@ -951,6 +1001,9 @@ int main(void)
         cmocka_unit_test(test_ATK_SYN_26_an_ack_of_anything_but_our_SYN_is_reset),
         cmocka_unit_test(test_an_ack_of_a_SYN_ACK_that_was_not_sent_is_no_handshake),
         cmocka_unit_test(test_timestamps_agreed_on_are_asked_for),
+        cmocka_unit_test(test_ATK_SYN_07_closed_ports_are_refused_within_the_budget),
+        cmocka_unit_test(
+            test_ATK_SYN_22_the_SYN_of_a_peer_that_started_anew_clears_the_old_connection),
         cmocka_unit_test(test_a_final_ack_above_a_hole_leaves_TS_Recent_as_the_SYN_had_it),
         cmocka_unit_test(test_ATK_SYN_11_data_with_a_SYN_is_kept_and_given_when_established),
         cmocka_unit_test(test_ATK_SYN_11_data_is_not_kept_when_memory_is_short_or_it_is_off),

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Two whole stacks on one wire in memory, in virtual time: 10.0.0.1 and 10.0.0.2, 2001:db8::1 and
  * 2001:db8::2. A packet takes DELAY; a test may look at each, and have it lost. After every step the
- * invariants of both are checked. */
+ * invariants of both are checked. The wire is bare IP, or Ethernet, where they have to find each other
+ * first. */
 #ifndef WEIR_TESTS_TCP_PAIR_H
 #define WEIR_TESTS_TCP_PAIR_H
 
@@ -56,6 +57,7 @@ struct pair_side {
 
 struct pair {
     weir_time now;
+    enum weir_link link;
     struct pair_side side[2];
     struct pair_packet *first, *last;
     bool (*lose)(struct pair *p, unsigned from, const uint8_t *packet, size_t len); /* or NULL */
@@ -89,7 +91,9 @@ static inline void pair_side_open(struct pair *p, unsigned k, const struct weir_
     side->stack = weir_stack_init(side->mem, size, &config, p->now);
     assert_non_null(side->stack);
     struct weir_iface_config iface = {
-        .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = PAIR_MTU};
+        .size = sizeof iface, .link = (uint8_t)p->link, .mtu_bytes = PAIR_MTU};
+    if (p->link == WEIR_LINK_ETHERNET)
+        memcpy(iface.mac, (uint8_t[]){2, 0, 0, 0, 0, (uint8_t)(k + 1)}, 6);
     assert_int_equal(weir_stack_add_iface(side->stack, &iface), 0);
     struct net *net = &side->stack->net;
     assert_int_equal(net_add_address(net, 0, pair_addr(addresses[k][0]), 24, p->now), WEIR_OK);
@@ -116,14 +120,20 @@ static inline struct weir_config pair_config(void)
     return config;
 }
 
-static inline struct pair *pair_open_with(const struct weir_config *config)
+static inline struct pair *pair_open_on(enum weir_link link, const struct weir_config *config)
 {
     struct pair *p = calloc(1, sizeof *p);
     assert_non_null(p);
     p->now = 1000 * S;
+    p->link = link;
     for (unsigned k = 0; k < 2; k++)
         pair_side_open(p, k, config);
     return p;
+}
+
+static inline struct pair *pair_open_with(const struct weir_config *config)
+{
+    return pair_open_on(WEIR_LINK_IP, config);
 }
 
 static inline struct pair *pair_open(void)
@@ -140,8 +150,15 @@ static inline void pair_check(const struct pair *p)
 
 /* ---- the wire ---- */
 
-static inline void pair_note(struct pair_side *side, const uint8_t *packet, size_t len)
+static inline void pair_note(struct pair *p, unsigned from, const uint8_t *packet, size_t len)
 {
+    struct pair_side *side = &p->side[from];
+    if (p->link == WEIR_LINK_ETHERNET) {
+        if (load16(packet + 12) != 0x0800 && load16(packet + 12) != 0x86dd)
+            return;
+        packet += 14;
+        len -= 14;
+    }
     size_t ip = packet[0] >> 4 == 4 ? 20 : 40;
     if (packet[ip == 20 ? 9 : 6] != 6)
         return;
@@ -177,7 +194,7 @@ static inline void pair_output(struct pair *p, unsigned from)
     do {
         n = weir_stack_output(p->side[from].stack, 0, tx, PAIR_BATCH, p->now);
         for (unsigned i = 0; i < n; i++) {
-            assert_true(tx[i].len <= PAIR_MTU);
+            assert_true(tx[i].len <= PAIR_MTU + (p->link == WEIR_LINK_ETHERNET ? 14 : 0));
             size_t len = tx[i].header_len;
             memcpy(bytes, tx[i].headers + tx[i].header_start, len);
             for (unsigned f = 0; f < tx[i].frag_count; f++) {
@@ -185,7 +202,7 @@ static inline void pair_output(struct pair *p, unsigned from)
                 len += tx[i].frag[f].len;
             }
             assert_int_equal(len, tx[i].len);
-            pair_note(&p->side[from], bytes, len);
+            pair_note(p, from, bytes, len);
             if (p->lose == NULL || !p->lose(p, from, bytes, len))
                 pair_put(p, 1 - from, bytes, len, p->now + DELAY);
         }

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { EXPR_DEPTH_MAX = 64, EXPR_NAME_MAX = 64 };
+enum { EXPR_DEPTH_MAX = 64 };
 
 struct expr {
     const char *p;
@@ -142,25 +142,48 @@ static void note(struct expr *e, const char *name, int64_t value)
     e->len = n > 0 && (size_t)n < e->size - e->len ? e->len + (size_t)n : e->size;
 }
 
-static int64_t parse_name(struct expr *e)
+/* A name, which is next. */
+static bool take_name(struct expr *e, char name[EXPR_NAME_MAX])
 {
-    char name[EXPR_NAME_MAX];
     size_t len = 0;
-    int64_t value = 0;
     while (letter(e->p[len]) || digit(e->p[len]))
         len++;
-    if (len >= sizeof name)
-        return broken(e, "a name of more than %zu letters", sizeof name - 1);
+    if (len >= EXPR_NAME_MAX) {
+        broken(e, "a name of more than %d letters", EXPR_NAME_MAX - 1);
+        return false;
+    }
     memcpy(name, e->p, len);
     name[len] = '\0';
     e->p += len;
+    return true;
+}
+
+/* Where what was assigned to a name is; NULL: nothing was. */
+static int64_t *variable(const struct expr *e, const char *name)
+{
+    struct expr_variables *v = e->names->variables;
+    for (unsigned i = 0; v != NULL && i < v->count; i++)
+        if (strcmp(v->item[i].name, name) == 0)
+            return &v->item[i].value;
+    return NULL;
+}
+
+static int64_t parse_name(struct expr *e)
+{
+    char name[EXPR_NAME_MAX];
+    int64_t value = 0;
+    if (!take_name(e, name))
+        return 0;
     if (takes(e, "(", "")) {
         if (strcmp(name, "abs") == 0 || strcmp(name, "int") == 0 || strcmp(name, "min") == 0 ||
             strcmp(name, "max") == 0)
             return parse_function(e, name);
         return broken(e, "there is no function '%s'", name);
     }
-    if (!e->names->value(e->names->ctx, name, &value))
+    const int64_t *assigned = variable(e, name);
+    if (assigned != NULL)
+        value = *assigned;
+    else if (!e->names->value(e->names->ctx, name, &value))
         return broken(e, "there is no '%s'", name);
     note(e, name, value);
     return value;
@@ -384,6 +407,29 @@ static enum expr_result parse_assert(struct expr *e)
     return EXPR_FAILS;
 }
 
+static void parse_assignment(struct expr *e)
+{
+    char name[EXPR_NAME_MAX];
+    const char *from = e->p;
+    struct expr_variables *v = e->names->variables;
+    if (!letter(*e->p) || !take_name(e, name) || !takes(e, "=", "=") || v == NULL) {
+        broken(e, "a statement is assert, print, pass or NAME = VALUE, not '%.10s'", from);
+        return;
+    }
+    int64_t value = parse_or(e), *old = variable(e, name);
+    if (e->broken)
+        return;
+    if (old == NULL && v->count == EXPR_VARIABLES_MAX) {
+        broken(e, "more than %d names", EXPR_VARIABLES_MAX);
+        return;
+    }
+    if (old == NULL) {
+        memcpy(v->item[v->count].name, name, sizeof name);
+        old = &v->item[v->count++].value;
+    }
+    *old = value;
+}
+
 enum expr_result expr_run(const char *code, const struct expr_names *names, bool check, char *why,
                           size_t size)
 {
@@ -401,7 +447,7 @@ enum expr_result expr_run(const char *code, const struct expr_names *names, bool
         else if (takes_word(&e, "print"))
             parse_print(&e);
         else if (!takes_word(&e, "pass"))
-            broken(&e, "a statement is assert, print or pass, not '%.10s'", e.p);
+            parse_assignment(&e);
         space(&e);
         if (result == EXPR_HOLDS && !e.broken && *e.p != '\n' && *e.p != ';' && *e.p != '\0')
             broken(&e, "a statement should end where '%.10s' is", e.p);

@@ -11,6 +11,7 @@ enum {
     STACK_ALIGNMENT = 64,
     HOST_BATCH = 32,
     EVENT_BATCH = 16,
+    IDLE_STEPS_MAX = 100000, /* in a row, in which no time passes */
     ICMP6_FIRST_QUERY = 128 /* RFC 4443 2.1: above it stand messages that are no errors */
 };
 
@@ -212,6 +213,11 @@ bool drill_host_step(struct drill_host *host, weir_time limit)
     weir_time deadline = weir_stack_deadline(host->stack);
     bool waits = deadline != WEIR_TIME_NEVER;
     weir_time to = waits && deadline - host->base < limit ? deadline - host->base : limit;
+    host->idle_steps = to > host->now ? 0 : host->idle_steps + 1;
+    if (host->idle_steps > IDLE_STEPS_MAX) {
+        host->fault = "the stack has something due for ever";
+        to = limit;
+    }
     if (to > host->now)
         host->now = to;
     weir_stack_advance(host->stack, host->base + host->now);

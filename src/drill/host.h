@@ -33,6 +33,7 @@ struct drill_host {
     struct drill_out *first;
     const char *fault; /* a packet of the stack is not sound: what; or no memory. NULL: all is well */
     unsigned packets_in, packets_out;
+    unsigned idle_steps; /* in a row in which no time passed, but something was due */
 
     weir_time base; /* the stack's time at the beginning */
     struct drill_out **last;

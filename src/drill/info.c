@@ -16,7 +16,7 @@
     X(accept_queue_max) X(cwnd_bytes) X(ssthresh_bytes) X(in_flight_bytes) X(srtt_us)              \
     X(rttvar_us) X(rtt_us_min) X(rto_us) X(backoff) X(dupacks) X(probes) X(bytes_acked)            \
     X(bytes_received) X(bytes_retransmitted) X(segments_in) X(segments_out) X(retransmits)         \
-    X(timeouts) X(fast_retransmits) X(age) X(idle)
+    X(timeouts) X(fast_retransmits) X(age) X(idle) X(iss) X(irs)
 
 static uint32_t segments(uint64_t bytes, const struct weir_tcp_info *info, bool up)
 {

@@ -28,6 +28,7 @@ struct run {
     struct call_world calls;
     struct call waiting[WAITING_MAX]; /* calls that block while the script goes on */
     unsigned waiting_count;
+    struct expr_variables variables;
     weir_time base; /* what relative times count from */
     uint8_t packet[PACKET_BYTES_MAX];
 };
@@ -36,14 +37,16 @@ struct run {
 
 static bool over(const struct run *r)
 {
-    return r->result->verdict != DRILL_PASSED;
+    return r->result->verdict == DRILL_BROKEN ||
+           (r->result->verdict == DRILL_FAILED && !r->settings.goes_on);
 }
 
-/* The first fault ends the run. */
+/* The first fault ends the run, unless it is to go on. */
 static void end(struct run *r, enum drill_verdict verdict, unsigned line)
 {
+    if (r->result->verdict == DRILL_PASSED)
+        r->result->line = line;
     r->result->verdict = verdict;
-    r->result->line = line;
 }
 
 static void broken(struct run *r, unsigned line, const char *text)
@@ -140,6 +143,12 @@ static void call_ended(struct run *r, const struct call *call, enum call_state s
     }
 }
 
+static void forget_waiting(struct run *r, unsigned i)
+{
+    r->waiting_count--;
+    memmove(&r->waiting[i], &r->waiting[i + 1], (r->waiting_count - i) * sizeof r->waiting[i]);
+}
+
 /* Let calls that wait look again. */
 static void try_waiting(struct run *r)
 {
@@ -151,19 +160,21 @@ static void try_waiting(struct run *r)
             continue;
         }
         call_ended(r, call, state);
-        memmove(call, call + 1, (r->waiting_count - i - 1) * sizeof *call);
-        r->waiting_count--;
+        forget_waiting(r, i);
         drill_host_settle(&r->host);
     }
-    for (unsigned i = 0; i < r->waiting_count && !over(r); i++) {
+    for (unsigned i = 0; i < r->waiting_count && !over(r);) {
         const struct call *call = &r->waiting[i];
-        if (r->host.now <= call->end + r->settings.tolerance)
+        if (r->host.now <= call->end + r->settings.tolerance) {
+            i++;
             continue;
+        }
         char then[32];
         report_fail(&r->report, call->event->line, "%s() still waits and should have ended at %s",
                     call->event->call->name, report_time(call->end, then));
         report_history(&r->report);
         end(r, DRILL_FAILED, call->event->line);
+        forget_waiting(r, i);
     }
 }
 
@@ -309,7 +320,7 @@ static bool name_value(void *ctx, const char *name, int64_t *value)
 static void run_code(struct run *r, const struct script_event *event)
 {
     char why[480];
-    struct expr_names names = {.value = name_value, .ctx = r};
+    struct expr_names names = {.value = name_value, .ctx = r, .variables = &r->variables};
     enum expr_result result = expr_run(event->code, &names, false, why, sizeof why);
     if (result == EXPR_BROKEN) {
         broken(r, event->line, why);
@@ -328,7 +339,7 @@ static void run_event(struct run *r, const struct script_event *event)
     weir_time offset = when->kind == SCRIPT_TIME_RELATIVE ? r->base : 0, base = r->base;
     weir_time from = when->kind == SCRIPT_TIME_ANY ? r->host.now : offset + when->from;
     weir_time to = when->kind == SCRIPT_TIME_ANY ? from : offset + when->to;
-    if (from < r->base) {
+    if (from < r->base && !r->settings.goes_on) {
         broken(r, event->line, "the time is before that of the event before");
         return;
     }
@@ -371,7 +382,7 @@ static bool name_any(void *ctx, const char *name, int64_t *value)
 static void check_events(struct run *r)
 {
     char why[480];
-    struct expr_names names = {.value = name_any};
+    struct expr_names names = {.value = name_any, .variables = &r->variables};
     for (const struct script_event *e = r->script->events; e != NULL && !over(r); e = e->next) {
         r->result->events++;
         if (e->kind == SCRIPT_CALL && !call_known(e->call, why, sizeof why))
@@ -385,6 +396,7 @@ static void check_events(struct run *r)
 static void run_events(struct run *r)
 {
     const struct script_event *last = r->script->events;
+    r->variables.count = 0; /* those of the check */
     r->result->events = 0;
     for (const struct script_event *e = r->script->events; e != NULL && !over(r); e = e->next) {
         run_event(r, e);

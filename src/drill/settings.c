@@ -89,6 +89,10 @@ static bool take(struct settings *out, struct script *script, const struct scrip
         return strcmp(s->value, "ipv6") == 0 || strcmp(s->value, "ipv4") == 0 ||
                fail(script, s, "it is ipv4 or ipv6");
     }
+    if (strcmp(s->name, "non_fatal") == 0) {
+        out->goes_on = true; /* whatever it names: packet, syscall */
+        return true;
+    }
     if (strcmp(s->name, "local_ip") == 0)
         return take_address(s->value, &out->local4, &out->local6) ||
                fail(script, s, "it is no address");

@@ -9,6 +9,7 @@
 struct settings {
     weir_time tolerance;
     bool ip6;
+    bool goes_on; /* --non_fatal: failures are reported, and the script goes on */
     uint32_t mtu_bytes;
     struct weir_addr local4, local6, remote4, remote6;
     uint16_t bind_port, connect_port;

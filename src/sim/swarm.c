@@ -33,6 +33,8 @@ struct swarm {
     uint32_t mtu;
     uint64_t budget; /* bytes that talks may still draw */
     weir_time faults_end;
+    bool jumps;                               /* clocks do */
+    weir_time ahead[HOSTS], tick[HOSTS];      /* of their clocks */
     struct text text;
 };
 
@@ -95,16 +97,16 @@ static void draw_impairments(struct swarm *s, struct sim_dir_config *dir, bool e
 {
     draw_loss(s, dir);
     if (chance(s, 30)) {
-        dir->jitter = (weir_time)between(s, 1, 20000) * WEIR_NS_PER_US;
+        dir->jitter = (weir_time)sized(s, 1, 500000) * WEIR_NS_PER_US;
         dir->jitter_reorders = chance(s, 50);
     }
     if (chance(s, 30)) {
         dir->reorder.chance = (struct ratio){(uint32_t)sized(s, 1, 200), 1000};
-        dir->reorder.delay = (weir_time)between(s, 1, 50) * WEIR_NS_PER_MS;
+        dir->reorder.delay = (weir_time)sized(s, 1, 2000) * WEIR_NS_PER_MS;
     }
     if (chance(s, 30)) {
         dir->duplicate.chance = (struct ratio){(uint32_t)sized(s, 1, 200), 1000};
-        dir->duplicate.delay = (weir_time)between(s, 0, 100) * WEIR_NS_PER_MS;
+        dir->duplicate.delay = (weir_time)sized(s, 1, 20000) * WEIR_NS_PER_MS;
     }
     if (!ethernet && chance(s, 25)) { /* nothing protects what ARP says */
         dir->corrupt.chance = (struct ratio){(uint32_t)sized(s, 1, 50), 1000};
@@ -172,6 +174,16 @@ static void stop(struct sim *sim, void *ctx)
     }
 }
 
+/* The clock of a host jumps ahead (NF-27). */
+static void jump(struct sim *sim, void *ctx)
+{
+    struct swarm *s = ctx;
+    unsigned host = (unsigned)between(s, 0, HOSTS - 1);
+    (void)sim;
+    s->ahead[host] += (weir_time)sized(s, 1, 60000) * WEIR_NS_PER_MS;
+    sim_node_set_clock(tcp_world_node(&s->world, host), s->ahead[host], s->tick[host]);
+}
+
 /* The MTU of the link becomes smaller, with segments under way that are lost by it. */
 static void shrink_mtu(struct sim *sim, void *ctx)
 {
@@ -208,8 +220,10 @@ static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *cap
         (void)sim_at(s->world.sim, draw_time(s), flap, s);
     if (s->stops < HOSTS)
         (void)sim_at(s->world.sim, draw_time(s), stop, s);
-    if (chance(s, 10))
+    if (chance(s, 20))
         (void)sim_at(s->world.sim, draw_time(s), shrink_mtu, s);
+    if (s->jumps)
+        (void)sim_at(s->world.sim, draw_time(s), jump, s);
 }
 
 /* ---- the stacks ---- */
@@ -249,20 +263,27 @@ static void draw_hosts(struct swarm *s, bool ethernet)
     s->ip6 = s->mtu >= 1280;
     s->slow = chance(s, 15);
     s->stops = chance(s, 10) ? (unsigned)between(s, 0, HOSTS - 1) : HOSTS;
+    s->jumps = chance(s, 5);
     note(s, "MTU", s->mtu);
     for (unsigned i = 0; i < HOSTS; i++) {
+        static const weir_time ticks[] = {WEIR_NS_PER_MS, 10 * WEIR_NS_PER_MS, 100 * WEIR_NS_PER_MS};
         struct weir_config config = draw_stack(s);
+        if (chance(s, 10))
+            s->tick[i] = PICK(s, ticks);
         struct tcp_world_host host = {.name = names[i],
                                       .config = &config,
                                       .link = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP,
                                       .mtu_bytes = s->mtu,
-                                      .slow = s->slow || ethernet || s->stops == i};
+                                      .slow = s->slow || ethernet || s->stops == i ||
+                                              s->jumps || s->tick[i] > 0};
         if (chance(s, 40))
             host.capabilities = WEIR_CAP_TX_CHECKSUM;
         if (chance(s, 40))
             host.capabilities =
                 WEIR_CAP_TX_CHECKSUM | WEIR_CAP_TX_TCP4 | WEIR_CAP_TX_TCP6 | WEIR_CAP_TX_GATHER;
         (void)tcp_world_host(&s->world, &host);
+        if (s->tick[i] > 0)
+            sim_node_set_clock(tcp_world_node(&s->world, i), 0, s->tick[i]);
     }
 }
 
@@ -337,6 +358,10 @@ static void draw_behaviour(struct swarm *s, struct tcp_side *side)
         side->finish = TCP_FINISH_ABORT;
         side->abort_after = sized(s, 1, 100 * KB);
     }
+    if (chance(s, 5))
+        side->abort_at = (weir_time)sized(s, 1, 5000000) * WEIR_NS_PER_US;
+    if (chance(s, 8))
+        side->shut_after = sized(s, 1, 100 * KB);
 }
 
 static uint64_t draw_bytes(struct swarm *s)
@@ -369,6 +394,7 @@ static void draw_talk(struct swarm *s, unsigned number)
     for (unsigned i = 0; i < 2; i++)
         draw_behaviour(s, &talk.side[i]);
     if (talk.kind == TCP_TALK_ROUNDS) {
+        talk.side[0].shut_after = talk.side[1].shut_after = 0;
         talk.rounds = (uint32_t)sized(s, 1, 50);
         talk.request_max = (uint32_t)sized(s, 1, 4000);
         talk.response_max = (uint32_t)sized(s, 1, 8000);
@@ -376,6 +402,8 @@ static void draw_talk(struct swarm *s, unsigned number)
         talk.side[0].bytes = draw_bytes(s);
         if (talk.kind == TCP_TALK_STREAM)
             talk.side[1].bytes = draw_bytes(s);
+        else
+            talk.side[0].shut_after = talk.side[1].shut_after = 0;
     }
     if (talk.side[0].finish == TCP_FINISH_LAST &&
         (talk.side[1].finish == TCP_FINISH_LAST || talk.kind == TCP_TALK_ECHO))

@@ -30,6 +30,7 @@ struct end {
     bool opened, connected, let_go, closed; /* the last: its CLOSED event was read */
     bool ended, read_end, aborted, errored;
     bool more, idled;
+    bool shut; /* for receiving: it will never see the end, but be told of it */
     uint64_t written, read;
     uint64_t writes;
     uint64_t may_write;      /* ROUNDS: bytes of the rounds that are due */
@@ -149,7 +150,7 @@ static bool has_read_all(struct end *end)
 {
     struct end *peer = end_peer(end);
     const struct talk *talk = end->talk;
-    if (end->read_end)
+    if (end->read_end || end->shut)
         return true;
     if (talk->config.kind == TCP_TALK_ECHO)
         return end->side == 0 ? end->read == end->plan.bytes : end->read == peer->plan.bytes;
@@ -276,7 +277,7 @@ static void take(struct end *end, const uint8_t *data, size_t len)
 static bool read_once(struct end *end)
 {
     uint8_t *data = end->apps->data;
-    if (end->read_end || !is_time(end, end->read_at))
+    if (end->read_end || end->shut || !is_time(end, end->read_at))
         return false;
     uint32_t size = draw_len(end, end->plan.read_max);
     int n = weir_tcp_receive(end_stack(end), end->handle, data, size, 0);
@@ -296,6 +297,15 @@ static bool read_once(struct end *end)
     }
     take(end, data, (size_t)n);
     end->read_at = sim_now(end->apps->sim) + draw_pause(end, end->plan.read_pause);
+    if (end->plan.shut_after > 0 && end->read >= end->plan.shut_after) {
+        end->shut = true;
+        int answer = weir_tcp_shutdown(end_stack(end), end->handle, WEIR_TCP_SHUT_RECEIVE);
+        uint32_t level = weir_tcp_ready(end_stack(end), end->handle);
+        if (answer != WEIR_OK && answer != WEIR_E_NOT_CONNECTED)
+            end_fail(end, "API", "cannot stop reading", end->read);
+        end->read_end |= answer != WEIR_OK || (level & WEIR_EVENT_PEER_CLOSED) != 0;
+        return false;
+    }
     return !abort_is_due(end);
 }
 
@@ -381,14 +391,15 @@ static void end_finish(struct end *end)
             end_let_go(end, false);
         return;
     }
-    /* Before it is connected, letting go would take back all. */
-    if (end->plan.finish == TCP_FINISH_CLOSE && has_read_all(end) && end->connected) {
+    /* Before it is connected, letting go would take back all; while data still comes, reset. */
+    bool closes = end->plan.finish == TCP_FINISH_CLOSE && !end->shut;
+    if (closes && has_read_all(end) && end->connected) {
         end->ended = true;
         end_let_go(end, false);
         return;
     }
     bool waits = end->plan.finish == TCP_FINISH_LAST && !end->read_end;
-    if (!end->ended && !waits && end->plan.finish != TCP_FINISH_CLOSE)
+    if (!end->ended && !waits && !closes)
         end_shut(end);
     if (!end->let_go && end->ended && end->read_end)
         end_let_go(end, false);
@@ -474,6 +485,16 @@ static void end_connect(struct sim *sim, void *ctx)
     end_step(end); /* data may be sent already */
 }
 
+static void abort_now(struct sim *sim, void *ctx)
+{
+    struct end *end = ctx;
+    (void)sim;
+    if (!end->opened || end->let_go)
+        return;
+    end_abort(end);
+    host_wake(end->apps, end->talk->config.host[end->side]);
+}
+
 static void talk_start(struct sim *sim, void *ctx)
 {
     struct talk *talk = ctx;
@@ -481,6 +502,10 @@ static void talk_start(struct sim *sim, void *ctx)
     /* What a limit has cut short may wait for ever on the other side. */
     for (unsigned i = 0; i < 2 && talk->config.may_fail; i++)
         (void)sim_at(sim, sim_now(sim) + TALK_PATIENCE, peer_is_gone, &talk->end[i]);
+    for (unsigned i = 0; i < 2; i++)
+        if (talk->config.side[i].abort_at > 0)
+            (void)sim_at(sim, sim_now(sim) + talk->config.side[i].abort_at, abort_now,
+                         &talk->end[i]);
     end_connect(sim, &talk->end[0]);
     if (talk->config.crossing)
         end_connect(sim, &talk->end[1]);
@@ -635,6 +660,7 @@ static void end_event(struct end *end, const struct weir_event *event)
     if ((event->bits & WEIR_EVENT_CONNECTED) != 0)
         end_connected(end);
     end->apps->urgent += (event->bits & WEIR_EVENT_URGENT) != 0;
+    end->read_end |= end->shut && (event->bits & WEIR_EVENT_PEER_CLOSED) != 0;
     end->closed |= (event->bits & WEIR_EVENT_CLOSED) != 0;
     if (end->closed && event->error != WEIR_OK && !end->aborted && !end_peer(end)->aborted &&
         !end->errored)
@@ -753,7 +779,8 @@ static struct tcp_end_view view_of(const struct end *end)
                                  .ended = end->ended,
                                  .read_end = end->read_end,
                                  .more = end->more,
-                                 .let_go = end->let_go};
+                                 .let_go = end->let_go,
+                                 .shut = end->shut};
 }
 
 struct tcp_end_view tcp_apps_view(const struct tcp_apps *apps, unsigned host, uint64_t user)

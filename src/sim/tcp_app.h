@@ -47,6 +47,8 @@ struct tcp_side {
     bool more;                      /* every other write says that more follows */
     uint8_t finish;                 /* enum tcp_finish */
     uint64_t abort_after;
+    weir_time abort_at;             /* aborts so long after the start, in whatever state; 0: not */
+    uint64_t shut_after;            /* STREAM: when so much is read, the rest is thrown away; 0: not */
     uint8_t setting_count;
     struct tcp_app_setting setting[TCP_APP_SETTINGS_MAX]; /* of the end that accepts: those that may
                                                              be set later; the others are refused */
@@ -78,6 +80,7 @@ struct tcp_end_view {
     bool read_end;
     bool more;   /* its last write said that more follows */
     bool let_go; /* has no handle any more */
+    bool shut;   /* does not read any more */
 };
 
 /* Applications of a simulation, which find faults for `verdict`. Owner: the caller, who frees them

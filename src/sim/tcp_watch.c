@@ -232,18 +232,20 @@ static uint32_t gather(uint8_t *to, const uint8_t *head, uint32_t head_len,
 static void tap(void *ctx, const struct weir_tap_packet *packet)
 {
     struct watch_host *host = ctx;
+    const struct sim *sim = host->watch->verdict->sim;
+    weir_time now = sim != NULL ? sim_now(sim) : packet->time; /* the host's clock may be another */
     uint8_t *bytes = host->watch->packet;
     if (packet->tx != NULL) {
         const struct weir_tx *tx = packet->tx;
         uint32_t len = gather(bytes, tx->headers + tx->header_start, tx->header_len, tx->frag,
                               tx->frag_count);
         sent(host, bytes, len, tx->segmentation != WEIR_SEGMENT_NONE ? tx->segment_size : 0,
-             tx->checksum_wanted == 0 && tx->segmentation == WEIR_SEGMENT_NONE, packet->time);
+             tx->checksum_wanted == 0 && tx->segmentation == WEIR_SEGMENT_NONE, now);
     } else {
         const struct weir_rx *rx = packet->rx;
         uint32_t len = gather(bytes, rx->head, rx->head_len, rx->frag, rx->frag_count);
         tcp_watch_received(host->watch, host->number, bytes, len, (enum weir_drop)packet->drop,
-                           packet->time);
+                           now);
     }
 }
 
@@ -300,5 +302,6 @@ struct tcp_watch_view tcp_watch_view(const struct tcp_watch *watch,
     return (struct tcp_watch_view){.known = true,
                                    .sent = (uint64_t)h->sent,
                                    .edge = (uint64_t)h->own_edge,
+                                   .acked = (uint64_t)h->acked,
                                    .pushed = h->pushed};
 }

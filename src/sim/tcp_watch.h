@@ -67,6 +67,7 @@ struct tcp_watch_view {
     bool known;
     uint64_t sent; /* sequence numbers from its SYN on, which is one */
     uint64_t edge; /* right edge of the window that it offers, counted from the peer's SYN */
+    uint64_t acked; /* the last acknowledgment that it sent, counted likewise */
     bool pushed;   /* the segment with the last byte carried PSH when it was new */
 };
 

@@ -158,8 +158,9 @@ struct tcp_conn {
     bool write_refused : 1; /* WRITABLE is due when there is room */
     bool advised : 1;       /* ADVICE was raised for R1 in this outage */
     bool cwnd_limited : 1;  /* cwnd was what stopped the last run */
-    bool probe_out : 1;     /* the octet, or FIN, at snd_max was sent as a probe: it may be acknowledged */
+    bool probe_out : 1;     /* octet or FIN at snd_max went as a probe: it may be acknowledged */
     bool idle_fin : 1;      /* idle_at is for FIN-WAIT-2 */
+    bool recovered : 1;     /* without a flight: the last one's `recover` is snd_una (RFC 6582) */
     bool stalled : 1;       /* what is outstanding, or kept back by the window, makes no progress */
 
     uint8_t snd_scale, rcv_scale; /* 0 when scaling was not agreed on */
@@ -223,7 +224,7 @@ struct tcp_conn {
     uint32_t ready_next, flight_next; /* in those lists */
     union {
         uint32_t accept_next; /* in the accept queue of ... */
-        uint32_t port_next;   /* or, when we chose its port or the application did, in the list of it */
+        uint32_t port_next;   /* or, while on_port, in the list of its local port */
     };
     uint32_t listener; /* ... this index, while it waits to be accepted; else TCP_NONE */
 

@@ -456,7 +456,7 @@ static void send_data(struct visit *v)
     commit_data(v, seq, count);
 }
 
-/* One octet beyond the window, or FIN: it may be acknowledged, but is not outstanding (see probe_out). */
+/* One octet beyond the window, or FIN: it may be acknowledged, but is not outstanding (probe_out). */
 static void send_probe(struct visit *v)
 {
     struct tcp_conn *c = v->c;

@@ -184,6 +184,7 @@ static void leave_persist(struct tcp_conn *c)
 {
     c->backoff = 0;
     c->probes = 0;
+    c->recovered = false; /* long ago; snd_una may have moved by a probe */
     if (c->snd_nxt < c->snd_max)
         c->snd_nxt = c->snd_una;
 }

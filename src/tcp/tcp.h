@@ -124,7 +124,8 @@ static inline uint32_t tcp_s(weir_time now)
 
 /* ======== input.c: a segment on its way in ======== */
 
-/* A segment, parsed and verified, as it arrives at a connection. Trimming moves seq, len and skip. */
+/* A segment, parsed and verified, as it arrives at a connection. Trimming moves seq, len and skip.
+ * */
 struct tcp_segment {
     const struct net_rx *rx;
     const struct tcp_header *header;
@@ -150,9 +151,9 @@ static inline uint64_t tcp_segment_end(const struct tcp_segment *s)
  * one pass over the bytes and O(log n) in a connection's islands. */
 enum weir_drop tcp_input(struct tcp_room *tcp, const struct net_rx *rx, weir_time now);
 
-/* Take in an ICMP error about a segment (icmp.c): the quoted sequence number must be outstanding (RFC
- * 5927 4). Soft errors become ADVICE; port and protocol unreachable end a connection in SYN-SENT. NONE
- * or ICMP_QUOTE. */
+/* Take in an ICMP error about a segment (icmp.c): the quoted sequence number must be outstanding
+ * (RFC 5927 4). Soft errors become ADVICE; port and protocol unreachable end a connection in SYN-
+ * SENT. NONE or ICMP_QUOTE. */
 enum weir_drop tcp_error(struct tcp_room *tcp, const struct net_error *error, weir_time now);
 
 /* Copy bytes [skip, skip + len) of the segment's payload into a ring at an offset: how many went in
@@ -178,11 +179,12 @@ struct tcp_reply {
  * lookup. */
 void tcp_reply(struct tcp_room *tcp, const struct tcp_reply *reply);
 
-/* Answer a segment that belongs to nothing with RST as RFC 9293 3.10.7.1 forms it, unless it is a RST
- * or the budget for resets is spent (counted). */
+/* Answer a segment that belongs to nothing with RST as RFC 9293 3.10.7.1 forms it, unless it is a
+ * RST or the budget for resets is spent (counted). */
 void tcp_reset_stranger(struct tcp_room *tcp, const struct tcp_segment *s);
 
-/* Send RST for a connection: seq tcp_ack_seq(), ack rcv_nxt. Not limited: it ends what we have begun. */
+/* Send RST for a connection: seq tcp_ack_seq(), ack rcv_nxt. Not limited: it ends what we have
+ * begun. */
 void tcp_reset_peer(struct tcp_room *tcp, const struct tcp_conn *c);
 
 /* ======== table.c: finding ======== */
@@ -207,12 +209,13 @@ struct tcp_found tcp_find(struct tcp_room *tcp, const struct tcp_tuple *tuple);
 uint32_t tcp_tuple_hash(const struct tcp_room *tcp, const struct tcp_tuple *tuple);
 struct tcp_tuple tcp_conn_tuple(const struct tcp_conn *c);
 
-/* A tuple as bytes, for keyed hashes: answers how many, 12 when both addresses are IPv4, else 36. */
+/* A tuple as bytes, for keyed hashes: answers how many, 12 when both addresses are IPv4, else 36.
+ * */
 enum { TCP_TUPLE_BYTES_MAX = 36 };
 size_t tcp_tuple_bytes(const struct tcp_tuple *tuple, uint8_t bytes[TCP_TUPLE_BYTES_MAX]);
 
-/* Put something into the table and take it out; of a connection, `in_table` follows. The tuple is not
- * in it; there is always room. */
+/* Put something into the table and take it out; of a connection, `in_table` follows. The tuple is
+ * not in it; there is always room. */
 void tcp_table_add(struct tcp_room *tcp, uint32_t hash, struct tcp_found what);
 void tcp_table_remove(struct tcp_room *tcp, uint32_t hash, struct tcp_found what);
 
@@ -226,8 +229,8 @@ bool tcp_port_listed(const struct tcp_room *tcp, uint16_t port);
 void tcp_port_add(struct tcp_room *tcp, struct tcp_conn *c);
 void tcp_port_remove(struct tcp_room *tcp, struct tcp_conn *c);
 
-/* May an endpoint have this local address and port, beside those that have it? Not when one has both
- * and either does not say `reuse`, or when it listens and so does this one. */
+/* May an endpoint have this local address and port, beside those that have it? Not when one has
+ * both and either does not say `reuse`, or when it listens and so does this one. */
 bool tcp_port_free(const struct tcp_room *tcp, const struct tcp_conn *c, bool listen);
 
 /* ======== isn.c: numbers that must not be guessed ======== */
@@ -235,12 +238,12 @@ bool tcp_port_free(const struct tcp_room *tcp, const struct tcp_conn *c, bool li
 /* The initial sequence number: a 4 us clock and a keyed hash of the tuple (RFC 6528 3). */
 struct tcp_seq tcp_isn(const struct tcp_room *tcp, const struct tcp_tuple *tuple, weir_time now);
 
-/* The offset of the timestamps of a tuple: a keyed hash (RFC 7323 7.1), the same for each incarnation.
- */
+/* The offset of the timestamps of a tuple: a keyed hash (RFC 7323 7.1), the same for each
+ * incarnation. */
 uint32_t tcp_stamp_offset(const struct tcp_room *tcp, const struct tcp_tuple *tuple);
 
-/* The IPv6 flow label of a connection (RFC 6437 3): a keyed hash of what is its own already, so that
- * nothing can be told from one flow of another (ATK-INF-10). */
+/* The IPv6 flow label of a connection (RFC 6437 3): a keyed hash of what is its own already, so
+ * that nothing can be told from one flow of another (ATK-INF-10). */
 uint32_t tcp_flow_label(const struct tcp_room *tcp, uint32_t stamp_offset);
 
 /* The timestamp to send: milliseconds and the offset (RFC 7323 5.4). */
@@ -277,8 +280,8 @@ enum weir_drop tcp_listen_segment(struct tcp_room *tcp, struct tcp_conn *listene
 enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener,
                                  struct tcp_segment *s, struct tcp_wait *w);
 
-/* A segment for a SYN-RECEIVED record (3.10.7.4 for that state). When it completes the handshake, the
- * record becomes a connection, and the segment goes on there as in ESTABLISHED. */
+/* A segment for a SYN-RECEIVED record (3.10.7.4 for that state). When it completes the handshake,
+ * the record becomes a connection, and the segment goes on there as in ESTABLISHED. */
 enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct tcp_segment *s);
 
 /* The timer of a record expired, or its neighbour answered. */
@@ -290,8 +293,8 @@ void tcp_syn_woken(struct tcp_room *tcp, struct tcp_syn *syn, enum neighbour_ans
 unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, unsigned max,
                         weir_time now);
 
-/* The listener closes: end its records, with RST where a SYN,ACK was sent, and reset what waits to be
- * accepted. Linear in the records of all listeners. */
+/* The listener closes: end its records, with RST where a SYN,ACK was sent, and reset what waits to
+ * be accepted. Linear in the records of all listeners. */
 void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener);
 
 /* ======== timewait.c ======== */
@@ -323,15 +326,16 @@ struct tcp_conn *tcp_conn_new(struct tcp_room *tcp, const struct tcp_conn *from)
 /* Set both rings up, empty, with blocks that suit the buffers: when a connection begins. */
 void tcp_conn_rings(struct tcp_room *tcp, struct tcp_conn *c, uint64_t snd_head, uint64_t rcv_head);
 
-/* The size of a buffer changes, and if it is empty its blocks; false when it holds something, in blocks
- * too small for so many bytes. */
+/* The size of a buffer changes, and if it is empty its blocks; false when it holds something, in
+ * blocks too small for so many bytes. */
 bool tcp_send_resize(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes);
 bool tcp_receive_resize(struct tcp_conn *c, uint32_t bytes);
 
-/* The connection is over, for `reason` (WEIR_OK: in order): out of the table and all lists, timers off,
- * send queue, flight, promise, pin given back; state CLOSED, CLOSED is told with the reason, and
- * with a reason the unread data is thrown away and the reason is what the next call returns. Does not
- * send. The endpoint stays until the application has released it and read CLOSED: never freed here. */
+/* The connection is over, for `reason` (WEIR_OK: in order): out of the table and all lists, timers
+ * off, send queue, flight, promise, pin given back; state CLOSED, CLOSED is told with the reason,
+ * and with a reason the unread data is thrown away and the reason is what the next call returns.
+ * Does not send. The endpoint stays until the application has released it and read CLOSED: never
+ * freed here. */
 void tcp_conn_end(struct tcp_room *tcp, struct tcp_conn *c, int reason);
 
 /* The same with RST to the peer. */
@@ -348,8 +352,8 @@ void tcp_conn_free_if_done(struct tcp_room *tcp, struct tcp_conn *c);
 /* FIN after all that is queued: states by RFC 9293 3.10.4. */
 void tcp_conn_shut_send(struct tcp_room *tcp, struct tcp_conn *c);
 
-/* FIN of ours was acknowledged, or the peer's came: the changes of state of 3.10.7.4, steps 5 and 8. The
- * latter takes rcv_nxt past the FIN, tells the application, and acknowledges. */
+/* FIN of ours was acknowledged, or the peer's came: the changes of state of 3.10.7.4, steps 5 and
+ * 8. The latter takes rcv_nxt past the FIN, tells the application, and acknowledges. */
 void tcp_fin_acked(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 void tcp_fin_received(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
@@ -364,9 +368,9 @@ enum weir_drop tcp_segment_arrives(struct tcp_room *tcp, struct tcp_conn *c, str
  * listen.c). snd_una is past the SYN. `rtt_us`: a sample, 0: none. */
 void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, uint32_t rtt_us);
 
-/* The part of step 5 that is the same in all states: an acceptable ACK, snd_una <= s->ack <= snd_max.
- * Updates the window (WL1/WL2), takes what is acknowledged off queue and log, RTT, recovery,
- * congestion control, timers, WRITABLE. */
+/* The part of step 5 that is the same in all states: an acceptable ACK, snd_una <= s->ack <=
+ * snd_max. Updates the window (WL1/WL2), takes what is acknowledged off queue and log, RTT,
+ * recovery, congestion control, timers, WRITABLE. */
 void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
 
 /* May a challenge ACK be sent now (RFC 5961 7)? Counts it. At most 5 in a burst and one more in 500
@@ -378,8 +382,8 @@ bool tcp_challenge_allowed(struct tcp_room *tcp, struct tcp_conn *c, weir_time n
 /* An ACK of nothing new that is a duplicate by RFC 5681 2. */
 void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
-/* `acked` bytes were newly acknowledged (snd_una has moved, the log is trimmed after this call). Drives
- * the congestion control, too. */
+/* `acked` bytes were newly acknowledged (snd_una has moved, the log is trimmed after this call).
+ * Drives the congestion control, too. */
 void tcp_recovery_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked, weir_time now);
 
 /* The retransmission timer expired with data outstanding: go back to snd_una. */
@@ -393,17 +397,17 @@ enum weir_tcp_recovery tcp_recovery_state(const struct tcp_room *tcp, const stru
 
 /* ======== txlog.c: what was sent when ======== */
 
-/* Take and give a flight. Taking fails when there are none: the connection is put into want_flight, and
- * tcp_ready() is called when one is given back. Giving empties its log. */
+/* Take and give a flight. Taking fails when there are none: the connection is put into
+ * want_flight, and tcp_ready() is called when one is given back. Giving empties its log. */
 bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c);
 void tcp_flight_give(struct tcp_room *tcp, struct tcp_conn *c);
 
 /* Is there room to log one more run? (Takes memory if it must; counted when there is none.) */
 bool txlog_prepare(struct tcp_room *tcp, struct tcp_conn *c);
 
-/* [start, end) was sent for the first time: start is the end of the log. Extends the last run when it
- * was sent at the same time, ended on a full segment and has room. After txlog_prepare(). Bound: constant.
- */
+/* [start, end) was sent for the first time: start is the end of the log. Extends the last run when
+ * it was sent at the same time, ended on a full segment and has room. After txlog_prepare().
+ * Bound: constant. */
 void txlog_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_run *run);
 
 /* The segment that holds `seq`, as it was sent: [*start, *end). seq is in the log. O(log n) in the
@@ -426,9 +430,10 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us);
 /* The timeout now, backoff included: nanoseconds, between RTO_MIN_MS and TCP_RTO_MAX. */
 weir_time tcp_rto(const struct tcp_conn *c);
 
-/* Arm, re-arm or stop the repair timer after anything that changes what is outstanding or may be sent:
- * RETRANSMIT while snd_una < snd_max; PERSIST while nothing is outstanding, something is queued and the
- * window lets none or too little go; CORK; else none. `restart`: progress was made, begin anew. */
+/* Arm, re-arm or stop the repair timer after anything that changes what is outstanding or may be
+ * sent: RETRANSMIT while snd_una < snd_max; PERSIST while nothing is outstanding, something is
+ * queued and the window lets none or too little go; CORK; else none. `restart`: progress was made,
+ * begin anew. */
 void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now);
 
 /* The user timeout was set: the repair timer runs no longer than that. */
@@ -437,7 +442,8 @@ void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time
 /* Keepalive or FIN-WAIT-2: set idle_at by settings, state and heard_at. */
 void tcp_idle_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
-/* Arm the connection's timer for the earliest deadline; lazy when it is armed for an earlier one. */
+/* Arm the connection's timer for the earliest deadline; lazy when it is armed for an earlier one.
+ * */
 void tcp_timer_update(struct tcp_room *tcp, struct tcp_conn *c);
 
 /* The timer expired: do what is due of retransmission, persist, cork, delayed ACK, keepalive,
@@ -446,36 +452,36 @@ void tcp_conn_expire(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
 /* ======== reasm.c, rcvbuf.c, delack.c: the receiver ======== */
 
-/* Step 7: the segment's payload, already trimmed to the window [rcv_nxt, rcv_edge). In sequence: into the
- * ring, joined with what was held, rcv_nxt moved, READABLE. Above a hole: kept where it belongs if
- * limits allow; bytes that are there already are never written again (ATK-BLD-14). Duplicates are
- * noted for DSACK. Programs the ACKs: tcp_delack_...(). FIN above a hole is kept (holes->fin). Answers
- * NONE or TCP_MEMORY. Sets *fin when rcv_nxt has reached the peer's FIN, by this segment or an earlier
- * one: the caller processes it. */
+/* Step 7: the segment's payload, already trimmed to the window [rcv_nxt, rcv_edge). In sequence:
+ * into the ring, joined with what was held, rcv_nxt moved, READABLE. Above a hole: kept where it
+ * belongs if limits allow; bytes that are there already are never written again (ATK-BLD-14).
+ * Duplicates are noted for DSACK. Programs the ACKs: tcp_delack_...(). FIN above a hole is kept
+ * (holes->fin). Answers NONE or TCP_MEMORY. Sets *fin when rcv_nxt has reached the peer's FIN, by
+ * this segment or an earlier one: the caller processes it. */
 enum weir_drop tcp_reasm_segment(struct tcp_room *tcp, struct tcp_conn *c,
                                  const struct tcp_segment *s, bool *fin);
 
 /* Data wholly below rcv_nxt came again: note it for DSACK. */
 void tcp_reasm_duplicate(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end);
 
-/* The SACK blocks to send now, newest first, a DSACK before all (RFC 2018 4, RFC 2883 4); at most `max`.
- * */
+/* The SACK blocks to send now, newest first, a DSACK before all (RFC 2018 4, RFC 2883 4); at most
+ * `max`. */
 unsigned tcp_sack_blocks(const struct tcp_room *tcp, const struct tcp_conn *c,
                          struct tcp_sack_block *blocks, unsigned max);
 
 /* Give back the holes when nothing is in them. */
 void tcp_holes_give_if_done(struct tcp_room *tcp, struct tcp_conn *c);
 
-/* The right edge to advertise now, at or right of rcv_edge: by free space, by the promise that packet
- * memory allows (reserved here), and without silly windows (RFC 9293 3.8.6.2.2). */
+/* The right edge to advertise now, at or right of rcv_edge: by free space, by the promise that
+ * packet memory allows (reserved here), and without silly windows (RFC 9293 3.8.6.2.2). */
 uint64_t tcp_rcv_edge(struct tcp_room *tcp, struct tcp_conn *c);
 
 /* The first window, of SYN or SYN,ACK (never scaled), and the scale that suits the buffer. */
 uint16_t tcp_rcv_window_first(const struct tcp_room *tcp, const struct tcp_settings *set);
 uint8_t tcp_rcv_scale(const struct tcp_settings *set);
 
-/* An acknowledgment of rcv_nxt with right edge `edge` was sent: all duties but dup_acks_due are met, and
- * a DSACK, if it was in it, is told. */
+/* An acknowledgment of rcv_nxt with right edge `edge` was sent: all duties but dup_acks_due are
+ * met, and a DSACK, if it was in it, is told. */
 void tcp_ack_sent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t edge, bool told_sack);
 
 /* The application read up to the ring's head: an update of the window may be due (MUST-39). */
@@ -484,8 +490,9 @@ void tcp_rcv_read(struct tcp_room *tcp, struct tcp_conn *c);
 /* All of the promise is given back. */
 void tcp_rcv_unpromise(struct tcp_room *tcp, struct tcp_conn *c);
 
-/* `bytes`, with the options of their segments, came in sequence in `segments` segments: acknowledge every
- * second full-sized one, or later by the timer (RFC 9293 3.8.6.3; RFC 2525 2.13), or at once. */
+/* `bytes`, with the options of their segments, came in sequence in `segments` segments:
+ * acknowledge every second full-sized one, or later by the timer (RFC 9293 3.8.6.3; RFC 2525
+ * 2.13), or at once. */
 void tcp_delack_data(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes, unsigned segments,
                      weir_time now);
 
@@ -495,7 +502,8 @@ void tcp_ack_now(struct tcp_room *tcp, struct tcp_conn *c, bool each);
 /* Step 6: the urgent pointer of a segment with URG (RFC 6093). */
 void tcp_urgent_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
 
-/* rcv_nxt or rcv_up has moved: with URGENT_INLINE off, copy the urgent octet out when it is there. */
+/* rcv_nxt or rcv_up has moved: with URGENT_INLINE off, copy the urgent octet out when it is there.
+ * */
 void tcp_urgent_octet(struct tcp_room *tcp, struct tcp_conn *c);
 
 /* ======== plan.c, output.c, emit.c: the sender ======== */
@@ -524,22 +532,23 @@ struct tcp_plan {
  * constant. */
 struct tcp_plan tcp_plan(const struct tcp_room *tcp, const struct tcp_conn *c, weir_time now);
 
-/* Payload of a full segment: the peer's MSS, the path, the settings, less the options that go with each
- * segment (RFC 9293 3.7.1), but for SACK blocks. */
+/* Payload of a full segment: the peer's MSS, the path, the settings, less the options that go with
+ * each segment (RFC 9293 3.7.1), but for SACK blocks. */
 uint16_t tcp_send_mss(const struct tcp_conn *c);
 
 /* The MSS to announce on an interface of this MTU (MUST-14, MUST-67). */
 uint16_t tcp_announced_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4);
 
-/* Something changed that may let it send: link it on the ready list. Constant. A connection that ends
- * stays on the list until output passes it over. */
+/* Something changed that may let it send: link it on the ready list. Constant. A connection that
+ * ends stays on the list until output passes it over. */
 void tcp_ready(struct tcp_room *tcp, struct tcp_conn *c);
 
 /* Begin a call that brings time. */
 void tcp_begin(struct tcp_room *tcp, weir_time now);
 
-/* Fill up to `max` packets with what is to be sent on an interface: SYN,ACKs first, then one run for each
- * ready connection in turn. Bound: linear in max and in the connections that had nothing to send. */
+/* Fill up to `max` packets with what is to be sent on an interface: SYN,ACKs first, then one run
+ * for each ready connection in turn. Bound: linear in max and in the connections that had nothing
+ * to send. */
 unsigned tcp_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, unsigned max,
                     weir_time now);
 bool tcp_has_output(const struct tcp_room *tcp, unsigned ifindex);
@@ -572,8 +581,8 @@ struct tcp_emit {
 /* Write the headers, refer to the payload, and see to the checksums. */
 void tcp_emit_segment(const struct tcp_room *tcp, struct tcp_emit *e, struct weir_tx *tx);
 
-/* The same for a segment that differs from the one before it, *before, in nothing but sequence number,
- * flags, urgent pointer and the bytes (not the length, not 0) of its payload. */
+/* The same for a segment that differs from the one before it, *before, in nothing but sequence
+ * number, flags, urgent pointer and the bytes (not the length, not 0) of its payload. */
 void tcp_emit_next(const struct tcp_room *tcp, const struct tcp_emit *e,
                    const struct weir_tx *before, struct weir_tx *tx);
 
@@ -598,8 +607,8 @@ uint32_t tcp_level(const struct tcp_conn *c);
 int tcp_take_error(struct tcp_conn *c);
 void tcp_closed_read(struct tcp_room *tcp, weir_handle handle);
 
-/* Data that can be read now. Between it and the ring's head may stand an urgent octet that was kept out
- * of the stream: then *start is past it. */
+/* Data that can be read now. Between it and the ring's head may stand an urgent octet that was
+ * kept out of the stream: then *start is past it. */
 uint64_t tcp_unread(const struct tcp_conn *c, uint64_t *start);
 
 /* Data was acknowledged: WRITABLE when a third of the buffer is free and it was wanted. */

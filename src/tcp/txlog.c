@@ -60,7 +60,7 @@ bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c)
     f->expiries = 0;
     f->inflatable = 0;
     f->timed_out = 0;
-    f->recover = c->snd_una - 1; /* no recovery has been (RFC 6582 3.2 step 1) */
+    f->recover = c->recovered ? c->snd_una : c->snd_una - 1; /* RFC 6582 3.2 step 1 */
     f->snd_sml = 0;
     c->flight = index;
     return true;
@@ -73,6 +73,7 @@ void tcp_flight_give(struct tcp_room *tcp, struct tcp_conn *c)
     if (f->spills)
         ring_reset(&f->spilled, 0);
     CHECK(tcp->handler, f->spilled.held == 0);
+    c->recovered = f->recover == c->snd_una;
     pool_give(&tcp->flights, c->flight);
     c->flight = TCP_NONE;
     for (;;) {

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,10 +22,11 @@ static bool value_of(void *ctx, const char *name, int64_t *value)
 }
 
 static char why[200];
+static struct expr_variables variables;
 
 static enum expr_result run(const char *code, bool check)
 {
-    struct expr_names names = {.value = value_of};
+    struct expr_names names = {.value = value_of, .variables = &variables};
     return expr_run(code, &names, check, why, sizeof why);
 }
 
@@ -100,6 +102,31 @@ static void test_statements_end_with_lines_and_semicolons(void **state)
     is_broken("assert 1 ==\n 1");
 }
 
+static void test_names_can_be_assigned(void **state)
+{
+    (void)state;
+    variables.count = 0;
+    is_broken("assert x == 1");
+    holds("x = seven * 2; assert x == 14");
+    holds("assert x == 14; x = x + 1\ny = x == 15");
+    holds("assert x == 15 and y == 1");
+    holds("seven = 8; assert seven == 8");
+    is_broken("x + 1");
+    is_broken("x == 15");
+    is_broken("1 = 2");
+    variables.count = 0;
+    for (unsigned i = 0; i < EXPR_VARIABLES_MAX; i++) {
+        char code[40];
+        snprintf(code, sizeof code, "v%u = %u", i, i);
+        holds(code);
+    }
+    holds("v3 = 4; assert v3 == 4 and v31 == 31");
+    is_broken("one_more = 1");
+    variables.count = 0;
+    struct expr_names names = {.value = value_of};
+    assert_int_equal(expr_run("x = 1", &names, false, why, sizeof why), EXPR_BROKEN);
+}
+
 static void test_failure_says_what_and_why(void **state)
 {
     (void)state;
@@ -114,7 +141,7 @@ static void test_what_is_not_understood_is_said(void **state)
     (void)state;
     static const char *const codes[] = {
         "assert eight == 8", "assert", "assert (1", "assert 1 +",  "import os",   "assert 1.5 < 2",
-        "assert f(1) == 1",  "x = 1",  "assert 1)", "assert 1 / 0", "assert 1 % 0", "assert 1 << 64",
+        "assert f(1) == 1",  "x 1",    "assert 1)", "assert 1 / 0", "assert 1 % 0", "assert 1 << 64",
         "assert 1 << -1",    "print",  "print(1",   "assert 'a'",  "assert 1, \"x",
     };
     for (unsigned i = 0; i < sizeof codes / sizeof codes[0]; i++)
@@ -147,6 +174,7 @@ int main(void)
         cmocka_unit_test(test_comparisons_chain),
         cmocka_unit_test(test_logic_binds_as_in_python),
         cmocka_unit_test(test_statements_end_with_lines_and_semicolons),
+        cmocka_unit_test(test_names_can_be_assigned),
         cmocka_unit_test(test_failure_says_what_and_why),
         cmocka_unit_test(test_what_is_not_understood_is_said),
         cmocka_unit_test(test_checking_reads_and_does_not_judge),

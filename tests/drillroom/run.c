@@ -196,6 +196,29 @@ static void test_wrong_scripts_are_no_failures(void **state)
     expect("0 < icmp source_quench\n", DRILL_BROKEN, 1, "no packet yet");
 }
 
+static void test_script_that_goes_on_reports_all(void **state)
+{
+    (void)state;
+    static const char text[] = "--non_fatal=packet,syscall\n" OPEN "+0 write(4, ..., 100) = 99\n"
+                               "+0 > P. 1:101(100) ack 2\n"
+                               "+0...0.05 read(4, ..., 10) = 10\n"
+                               "+.1 %{ assert 0 }%\n"
+                               "+0 > . 1:1(0) ack 1\n"
+                               "+0 write(4, ..., 100) = 100\n";
+    static const unsigned lines[] = {11, 12, 13, 14, 15};
+    static const struct drill_options options = {.seed = 7};
+    struct drill_result result;
+    char part[20];
+    run_with(&result, text, &options);
+    assert_int_equal(result.verdict, DRILL_FAILED);
+    assert_int_equal(result.line, 11);
+    for (unsigned i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        snprintf(part, sizeof part, "test:%u:", lines[i]);
+        assert_non_null(strstr(result.report, part));
+    }
+    free(result.report);
+}
+
 static void test_report_has_both_packets_and_what_came_before(void **state)
 {
     (void)state;
@@ -288,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_call_that_blocks_must_end_in_time),
         cmocka_unit_test(test_poll_waits_as_long_as_it_says),
         cmocka_unit_test(test_wrong_scripts_are_no_failures),
+        cmocka_unit_test(test_script_that_goes_on_reports_all),
         cmocka_unit_test(test_report_has_both_packets_and_what_came_before),
         cmocka_unit_test(test_runs_over_both_families_alike),
         cmocka_unit_test(test_packets_are_captured),

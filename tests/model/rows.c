@@ -31,11 +31,16 @@ static const enum rig_setup synchronized[] = {
 };
 enum { SYNCHRONIZED = 7, WITH_RESET = 6 /* without TIME-WAIT */ };
 
+static bool begun; /* and not ended: what a test that failed leaves behind */
+
 static struct rig *begin(enum rig_setup setup)
 {
     static struct rig r;
+    if (begun)
+        rig_close(&r);
     if (r.stack == NULL)
         rig_open(&r, 4);
+    begun = true;
     if (!rig_begin(&r, setup))
         fail_msg("%s: %s", rig_setup_name(setup), r.trouble);
     return &r;
@@ -45,6 +50,7 @@ static void end(struct rig *r)
 {
     assert_null(r->trouble);
     assert_true(rig_end(r));
+    begun = false;
 }
 
 static unsigned state_of(const struct rig *r)
@@ -267,11 +273,14 @@ static void test_ATK_BLD_03_reset_at_the_next_octet(void **state)
         assert_silent(r);
         assert_int_equal(state_of(r), MODEL_CLOSED);
         assert_int_equal(r->event_bits, WEIR_EVENT_CLOSED);
-        assert_int_equal(r->event_error, WEIR_E_RESET);
-        int first = weir_tcp_receive(r->stack, r->handle, data, sizeof data, 0);
-        assert_int_equal(first, WEIR_E_RESET); /* once */
-        assert_int_equal(weir_tcp_receive(r->stack, r->handle, data, sizeof data, 0),
-                         WEIR_E_CLOSED);
+        /* CLOSING and LAST-ACK have nobody to signal (3.10.7.4, second). */
+        assert_int_equal(r->event_error, i < 4 ? WEIR_E_RESET : WEIR_OK);
+        if (i < 4) {
+            int first = weir_tcp_receive(r->stack, r->handle, data, sizeof data, 0);
+            assert_int_equal(first, WEIR_E_RESET); /* once; then as after any end */
+        }
+        int then = weir_tcp_receive(r->stack, r->handle, data, sizeof data, 0);
+        assert_int_equal(then, i < 3 ? WEIR_E_CLOSED : 0);
         end(r);
     }
 }
@@ -279,16 +288,21 @@ static void test_ATK_BLD_03_reset_at_the_next_octet(void **state)
 static void test_ATK_BLD_04_a_sweep_of_resets_hits_only_by_the_number(void **state)
 {
     (void)state;
-    struct rig *r = begin(RIG_ESTABLISHED);
-    uint32_t step = r->conn.rcv_wnd * 16, answers = 0;
-    for (uint64_t seq = 1; seq < UINT64_C(1) << 32; seq += step) {
+    struct rig *r = begin(RIG_LISTEN);
+    uint32_t answers = 0;
+    weir_tcp_set(r->stack, r->listener, WEIR_TCP_RECEIVE_BYTES_MAX, 65535);
+    end(r);
+    r = begin(RIG_ESTABLISHED);
+    assert_in_range(r->conn.rcv_wnd, 60000, 65535);
+    for (uint64_t seq = 1; seq < UINT64_C(1) << 32; seq += r->conn.rcv_wnd) {
         sends(r, R, (uint32_t)seq, 0, 0);
         answers += r->out_count;
         assert_int_equal(r->event_bits, 0);
     }
-    assert_in_range(answers, 1, 2); /* one step was in the window */
+    assert_in_range(answers, 1, 2); /* one of them was in the window */
     assert_int_equal(state_of(r), MODEL_ESTABLISHED);
     end(r);
+    rig_close(r);
 }
 
 static void test_ATK_BLD_11_a_reset_may_carry_text_that_is_not_delivered(void **state)
@@ -353,6 +367,7 @@ static void test_ATK_BLD_07_ghost_ACK(void **state)
     struct rig *r = begin(RIG_LISTEN);
     uint8_t data[10];
     weir_tcp_set(r->stack, r->listener, WEIR_TCP_WINDOW_SCALE, 1);
+    end(r);
     r->scale = TCP_WINDOW_SCALE_MAX; /* its window is 655,360 octets: far below ISS */
     r = begin(RIG_ESTABLISHED_FRESH);
     uint32_t from_iss = (uint32_t)seq_diff(r->conn.snd_nxt, r->conn.iss);

@@ -264,6 +264,28 @@ static void test_no_second_recovery_before_more_than_recover_is_acknowledged(voi
     }
 }
 
+/* The same when all was acknowledged meanwhile: late duplicates are told from new ones by it. */
+static void test_recover_is_kept_while_nothing_is_outstanding(void **state)
+{
+    (void)state;
+    for (unsigned again = 0; again <= 1; again++) {
+        struct one *o = with_outstanding(10);
+        dupacks(o, 3);
+        acked(o, 10 * MSS);
+        tcp_flight_give(&o->tcp, o->c);
+        if (again) { /* something in between, which is acknowledged */
+            send_now(o, o->c, MSS, false);
+            acked(o, MSS);
+            tcp_flight_give(&o->tcp, o->c);
+        }
+        send_now(o, o->c, 2 * MSS, false);
+        dupacks(o, 3);
+        assert_int_equal(state_of(o), again ? WEIR_TCP_RECOVERY : WEIR_TCP_DISORDER);
+        assert_int_equal(o->tcp.count.fast_retransmits, 1 + again);
+        one_close(o);
+    }
+}
+
 /* RFC 5681 3.1 and RFC 6298 5.4: the earliest segment again, one segment at a time at first. */
 static void test_a_timeout_goes_back_to_the_first_segment(void **state)
 {
@@ -393,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_only_the_first_partial_acknowledgment_begins_the_timer_anew),
         cmocka_unit_test(test_each_recovery_begins_the_timer_anew_once),
         cmocka_unit_test(test_no_second_recovery_before_more_than_recover_is_acknowledged),
+        cmocka_unit_test(test_recover_is_kept_while_nothing_is_outstanding),
         cmocka_unit_test(test_a_timeout_goes_back_to_the_first_segment),
         cmocka_unit_test(test_a_timeout_ends_fast_recovery),
         cmocka_unit_test(test_the_same_data_timing_out_again_holds_ssthresh),

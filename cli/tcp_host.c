@@ -152,8 +152,6 @@ static void release(struct tcp_host *host, int i)
     p->next_free = host->first_free;
     host->first_free = i;
     host->used--;
-    for (unsigned k = 0; k < host->listeners; k++)
-        host->listener[k].waiting = true; /* there is a place again */
 }
 
 static void accept_all(struct tcp_host *host, unsigned index)

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: MIT
 """Does every row of the attack catalogue have a test or a waiver?
 
-A test covers a row by carrying its id in its name: ATK_IP4_07_..., or ATK_FRG_09_10_... for two.
-Only tests that are registered with cmocka count. Fails for a row with neither, a row with both, an
-id that is no row, a waiver without feature or date, and when more than 5 % of the rows are waived.
+A test covers a row by carrying its id in its name: ATK_IP4_07_..., or ATK_FRG_09_10_... for two;
+a packet script by naming it, ATK-IP4-07, in the comment it begins with. Only tests that are
+registered with cmocka count, and scripts that tests/drill/meson.build has run. Fails for a row with
+neither test nor waiver, a row with both, an id that is no row, a waiver without feature or date, a
+script that nothing runs, and when more than 5 % of the rows are waived.
 Usage: catalogue.py [ROOT]"""
 import pathlib
 import re
@@ -12,6 +14,8 @@ import sys
 
 WAIVED_PERCENT_MAX = 5
 TEST = re.compile(r"cmocka_unit_test\w*\(\s*(?:test_)?ATK_([A-Z0-9]+)_(\d\d(?:_\d\d)*)_")
+NAMED = re.compile(r"\bATK[-_][\w.-]*\w")
+ROW = re.compile(r"ATK-[A-Z0-9]+-\d\d")
 WAIVER = re.compile(r"(ATK-\w+-\d\d) \| (\S.*) \| (\d{4}-\d\d-\d\d)")
 
 
@@ -30,6 +34,38 @@ def tested_ids(root):
                 row = f"ATK-{group}-{number}"
                 count[row] = count.get(row, 0) + 1
     return count
+
+
+def scripts_run(root):
+    """The directories of scripts that are run: the suites of tests/drill/meson.build."""
+    build = lines(root / "tests/drill/meson.build")
+    suites = re.findall(r"foreach name : \[(.*?)\]", " ".join(build))
+    return {name for suite in suites for name in re.findall(r"'([^']+)'", suite)}
+
+
+def opening_comment(path):
+    """The comment lines that a script begins with."""
+    comment = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith(("//", "#")):
+            break
+        comment.append(line)
+    return "\n".join(comment)
+
+
+def count_scripts(root, count, faults):
+    """Add the scripts that name an id to the count."""
+    run = scripts_run(root)
+    for path in sorted((root / "tests/drill").rglob("*.pkt")):
+        name = path.relative_to(root / "tests/drill")
+        if len(name.parts) != 2 or name.parts[0] not in run:
+            faults.append(f"tests/drill/{name}: in no suite of tests/drill/meson.build")
+            continue
+        for row in sorted(set(NAMED.findall(opening_comment(path)))):
+            if ROW.fullmatch(row):
+                count[row] = count.get(row, 0) + 1
+            else:
+                faults.append(f"tests/drill/{name}: {row} is no id")
 
 
 def waived_ids(path, faults):
@@ -51,6 +87,7 @@ def main():
     groups = {row.split("-")[1] for row in rows}
     faults = []
     tested = tested_ids(root)
+    count_scripts(root, tested, faults)
     waived = waived_ids(root / "tests/attack/waivers.txt", faults)
 
     if len(set(rows)) != len(rows):

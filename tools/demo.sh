@@ -78,7 +78,7 @@ talk_small() {
     else
         echo "(no nc here: Debian package netcat-openbsd)"
     fi
-    for how in "" "--parallel --parallel-max 100 "; do
+    for how in "" "--no-progress-meter --parallel --parallel-max 100 "; do
         rm -rf "$work/got"
         run 1 "curl -sS -f $how--create-dirs -o '$work/got/#1' 'http://10.9.0.2/small/[1-100]'"
         cat $(seq -f "$work/www/small/%.0f" 100) | sum >"$work/hash"
@@ -145,16 +145,15 @@ network() {
     echo "\$ weir host --namespace --address 10.9.0.2/24 --address fd00:9::2/64 \\"
     echo "      --host-address 10.9.0.1/24 --host-address fd00:9::1/64 --http www --pcap $capture -- ..."
     host --http "$work/www" --pcap "$capture" -- sh "$0" --talk small "$weir" "$work"
-    if has tshark; then
+    if has tshark && tshark -n -r "$capture" -o ip.check_checksum:TRUE -T fields -e _ws.malformed \
+        -e ip.checksum.status -e icmp.checksum.status -e icmpv6.checksum.status \
+        -e tcp.analysis.lost_segment -e tcp.analysis.retransmission >"$work/fields" 2>/dev/null; then
         echo "tshark on $capture:"
-        tshark -n -r "$capture" -o ip.check_checksum:TRUE -T fields -e _ws.malformed \
-            -e ip.checksum.status -e icmp.checksum.status -e icmpv6.checksum.status \
-            -e tcp.analysis.lost_segment -e tcp.analysis.retransmission 2>/dev/null |
-            awk -F '\t' '{ packets++; malformed += $1 != ""; for (i = 2; i <= 4; i++) wrong += $i ~ /(^|,)0/
-                    lost += $5 != ""; again += $6 != "" }
-                END { printf "    %d packets, %d malformed, %d with wrong checksums; %d lost, %d retransmitted\n",
-                          packets, malformed, wrong, lost, again
-                      exit malformed + wrong > 0 }' || failed=1
+        awk -F '\t' '{ packets++; malformed += $1 != ""; for (i = 2; i <= 4; i++) wrong += $i ~ /(^|,)0/
+                lost += $5 != ""; again += $6 != "" }
+            END { printf "    %d packets, %d malformed, %d with wrong checksums; %d lost, %d retransmitted\n",
+                      packets, malformed, wrong, lost, again
+                  exit malformed + wrong > 0 }' "$work/fields" || failed=1
     else
         echo "The packets are in $capture, for Wireshark or tcpdump."
     fi
@@ -171,8 +170,8 @@ memory() {
     echo "\$ weir get --memory www -o - http://10.9.0.2/large | sha256sum"
     got=$("$weir" get --memory "$work/www" -q -o - http://10.9.0.2/large | sum)
     same "a download" "$hash" "$got"
-    for how in "" --no-offload; do
-        echo "\$ weir get --memory www $how -o /dev/null http://10.9.0.2/large"
+    for how in "" "--no-offload "; do
+        echo "\$ weir get --memory www ${how}-o /dev/null http://10.9.0.2/large"
         rate=$("$weir" get --memory "$work/www" $how --json -o /dev/null http://10.9.0.2/large |
             sed 's/.*"bytes_per_s":\([0-9]*\).*/\1/')
         note "$rate" "weir to weir, in memory, $([ -z "$how" ] && echo 64 KB packets || echo MTU 1500 and checksums)"

@@ -150,6 +150,8 @@ static void wake(weir_stack *stack)
 {
     enum neighbour_answer verdict;
     struct neighbour_waiter *waiter;
+    if (!neighbour_has_woken(&stack->net.neighbours))
+        return;
     while ((waiter = net_woken(&stack->net, &verdict)) != NULL) {
         if (waiter->kind == NET_WAITER_UDP)
             udp_woken(&stack->udp, waiter, verdict);
@@ -158,10 +160,14 @@ static void wake(weir_stack *stack)
     }
 }
 
-static void tap(const weir_stack *stack, const struct weir_tap_packet *packet)
+static void tap_rx(const weir_stack *stack, unsigned ifindex, const struct weir_rx *rx,
+                   enum weir_drop drop)
 {
-    if (stack->config.tap.fn != NULL)
-        stack->config.tap.fn(stack->config.tap.ctx, packet);
+    if (stack->config.tap.fn == NULL)
+        return;
+    struct weir_tap_packet packet = {
+        .time = stack->now, .ifindex = ifindex, .drop = drop, .rx = rx};
+    stack->config.tap.fn(stack->config.tap.ctx, &packet);
 }
 
 static enum weir_drop to_transport(weir_stack *stack, struct net_in *in)
@@ -207,8 +213,7 @@ static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx 
         stats->counter[WEIR_COUNTER_rx_accepted]++;
     else
         stats->drop[drop]++;
-    tap(stack, &(struct weir_tap_packet){
-                   .time = stack->now, .ifindex = ifindex, .drop = drop, .rx = packet});
+    tap_rx(stack, ifindex, packet, drop);
 }
 
 void weir_stack_input(weir_stack *stack, unsigned ifindex, const struct weir_rx *packets,
@@ -225,6 +230,8 @@ void weir_stack_input(weir_stack *stack, unsigned ifindex, const struct weir_rx 
 static unsigned transport_output(weir_stack *stack, bool udp, unsigned ifindex, struct weir_tx *tx,
                                  unsigned max)
 {
+    if (!(udp ? udp_has_output(&stack->udp, ifindex) : tcp_has_output(&stack->tcp, ifindex)))
+        return 0;
     return udp ? udp_output(&stack->udp, ifindex, tx, max, stack->now)
                : tcp_output(&stack->tcp, ifindex, tx, max, stack->now);
 }
@@ -244,25 +251,39 @@ static unsigned transports_output(weir_stack *stack, unsigned ifindex, struct we
     return n;
 }
 
+static void count_tx(weir_stack *stack, unsigned ifindex, const struct weir_tx *packets, unsigned n)
+{
+    uint64_t bytes = 0, segmented = 0;
+    for (unsigned i = 0; i < n; i++) {
+        bytes += packets[i].len;
+        segmented += packets[i].segmentation != WEIR_SEGMENT_NONE;
+    }
+    struct weir_stats *stats = &stack->net.iface[ifindex].stats;
+    stats->counter[WEIR_COUNTER_tx_packets] += n;
+    stats->counter[WEIR_COUNTER_tx_bytes] += bytes;
+    stats->counter[WEIR_COUNTER_tx_segmented] += segmented;
+    for (unsigned i = 0; i < n && stack->config.tap.fn != NULL; i++) {
+        struct weir_tap_packet packet = {
+            .time = stack->now, .ifindex = ifindex, .tx = &packets[i]};
+        stack->config.tap.fn(stack->config.tap.ctx, &packet);
+    }
+}
+
 unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *packets,
                            unsigned max, weir_time now)
 {
     CHECK(&stack->config.on_assert, ifindex < stack->net.iface_count);
     CHECK(&stack->config.on_assert, packets != NULL || max == 0);
     begin(stack, now);
-    unsigned n = net_output(&stack->net, ifindex, packets, max, stack->now);
+    unsigned n = 0;
+    if (net_has_output(&stack->net, ifindex))
+        n = net_output(&stack->net, ifindex, packets, max, stack->now);
     n += transports_output(stack, ifindex, packets + n, max - n);
     if (n < max && net_has_output(&stack->net, ifindex)) /* the neighbours that those have to find */
         n += net_output(&stack->net, ifindex, packets + n, max - n, stack->now);
     wake(stack); /* a waiter may have had to give way to another */
-    struct weir_stats *stats = &stack->net.iface[ifindex].stats;
-    for (unsigned i = 0; i < n; i++) {
-        stats->counter[WEIR_COUNTER_tx_packets]++;
-        stats->counter[WEIR_COUNTER_tx_bytes] += packets[i].len;
-        stats->counter[WEIR_COUNTER_tx_segmented] += packets[i].segmentation != WEIR_SEGMENT_NONE;
-        tap(stack, &(struct weir_tap_packet){
-                       .time = stack->now, .ifindex = ifindex, .tx = &packets[i]});
-    }
+    if (n > 0)
+        count_tx(stack, ifindex, packets, n);
     return n;
 }
 

@@ -137,6 +137,7 @@ static void hand_in(struct drill_host *host, const uint8_t *bytes, uint32_t len)
 void drill_host_input(struct drill_host *host, const uint8_t *bytes, uint32_t len, bool more)
 {
     record(host, bytes, len, CAPTURE_INBOUND);
+    watch_packet_in(&host->watch, bytes, len);
     host->packets_in++;
     if (!more) {
         hand_in(host, bytes, len);
@@ -185,6 +186,9 @@ static void take_tx(struct drill_host *host, const struct weir_tx *tx)
         host->fault = "a packet of the stack is not as long as it says";
     else if (!build_is_sound(out->bytes, out->len, WEIR_LINK_IP))
         host->fault = "a packet of the stack has a wrong checksum or header";
+    const char *broken = watch_packet_out(&host->watch, out->bytes, out->len);
+    if (broken != NULL && host->fault == NULL)
+        host->fault = broken;
     if (!is_of_interest(out)) {
         free(out);
         return;

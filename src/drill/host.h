@@ -4,6 +4,7 @@
 #ifndef WEIR_DRILL_HOST_H
 #define WEIR_DRILL_HOST_H
 
+#include "drill/watch.h"
 #include "trace/writer.h"
 #include "weir/weir.h"
 
@@ -31,10 +32,12 @@ struct drill_host {
     weir_stack *stack;
     weir_time now; /* since the beginning; never goes back */
     struct drill_out *first;
-    const char *fault; /* a packet of the stack is not sound: what; or no memory. NULL: all is well */
+    const char *fault; /* a packet of the stack is not sound or breaks a rule of watch.h, or there is no
+                          memory: what. NULL: all is well */
     unsigned packets_in, packets_out;
     unsigned idle_steps; /* in a row in which no time passed, but something was due */
 
+    struct watch_table watch;
     weir_time base; /* the stack's time at the beginning */
     struct drill_out **last;
     struct drill_held *held;

@@ -14,18 +14,6 @@
 
 enum { PACKET_STAMPS_MAX = 256, PACKET_QUOTE_MAX = 128, PACKET_BYTES_MAX = 65535 };
 
-/* What a connection has told so far, in the numbers of the wire: to see that the stack keeps to it. */
-struct packet_watch {
-    bool scale_offered_in, scale_offered_out; /* in the SYNs: windows are scaled if both are */
-    uint8_t scale_in, scale_out;
-    bool has_sent, has_acked, has_edge_in, has_edge_out, has_fin;
-    struct tcp_seq sent;     /* behind the last number that was sent */
-    struct tcp_seq acked;    /* the last acknowledgment of the stack's */
-    struct tcp_seq edge_in;  /* the rightmost edge that the peer offered */
-    struct tcp_seq edge_out; /* the rightmost edge that the stack offered */
-    struct tcp_seq fin;      /* behind the stack's FIN */
-};
-
 /* A connection, or an exchange of datagrams. */
 struct packet_flow {
     bool bound; /* the ports are known */
@@ -37,7 +25,6 @@ struct packet_flow {
     uint32_t remote_isn;
     bool has_syn;     /* the peer's last SYN, which the stack may or may not take for one, was ... */
     uint32_t syn_seq; /* ... this */
-    struct packet_watch watch;
     struct {
         uint32_t script, wire;
     } stamp[PACKET_STAMPS_MAX];
@@ -71,9 +58,7 @@ uint32_t packet_make(struct packet_world *world, const struct script_packet *p,
 
 /* Read a packet of the stack's into the script's numbers, and note in its flow what it tells.
  * `expected` (NULL: none) says of which flow it should be, and gives timestamps their names. False: it
- * is none that a script can hold, or breaks what holds in any script, and `why` says so: the payload is
- * what was written; acknowledgments and the right edge of the window never go back (RFC 9293 3.8.6); the
- * peer's window is kept to, but for a probe; nothing follows FIN. */
+ * is none that a script can hold, or its payload is not what was written, and `why` says so. */
 bool packet_read(struct packet_world *world, const uint8_t *bytes, uint32_t len,
                  const struct script_packet *expected, struct script_packet *actual,
                  const char **why);

@@ -90,7 +90,9 @@ static void fail_stray(struct run *r, const struct script_event *event, struct d
 {
     struct script_packet actual;
     const char *why;
-    (void)packet_read(&r->packets, out->bytes, out->len, NULL, &actual, &why);
+    bool good = packet_read(&r->packets, out->bytes, out->len, NULL, &actual, &why);
+    if (!good)
+        report_add(&r->report, "what is more, of this packet: %s", why);
     if (event->kind == SCRIPT_PACKET && event->packet->out) {
         fail_packet(r, event, "a packet was sent too early", &actual, out->time);
     } else {
@@ -113,6 +115,7 @@ static void check_strays(struct run *r, const struct script_event *event, weir_t
         report_fail(&r->report, event->line, "%s", r->host.fault);
         report_history(&r->report);
         end(r, DRILL_FAILED, event->line);
+        r->host.fault = NULL;
     }
 }
 
@@ -238,6 +241,8 @@ static void run_expected(struct run *r, const struct script_event *event, weir_t
     snprintf(text, sizeof text, "the packet differs in: %s", fields);
     if (differs != 0) {
         fail_packet(r, event, text, &actual, out->time);
+        if (!good)
+            report_add(&r->report, "what is more, of this packet: %s", why);
     } else if (!good) {
         fail_packet(r, event, why, &actual, out->time);
     } else if (!any && (out->time + r->settings.tolerance < from ||

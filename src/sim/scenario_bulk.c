@@ -6,7 +6,7 @@
 #include "sim/scenario_kit.h"
 #include "sim/tcp_world.h"
 
-enum { PORT = 5001, QUEUE_PACKETS = 100, CHECK_EVERY = 8 };
+enum { PORT = 5001, QUEUE_PACKETS = 100, CHECK_EVERY = 8, LOSS_MANY = 50 };
 
 #define RATE       UINT64_C(20000000)
 #define DELAY      (20 * WEIR_NS_PER_MS)
@@ -61,6 +61,7 @@ static void transfer_report(struct transfer *t, struct scenario_run *run, unsign
 {
     char title[48];
     struct tcp_watch_stats wire = tcp_watch_stats(t->world.watch);
+    struct weir_tcp_stats sender;
     const struct verdict *v = &t->world.verdict;
     snprintf(title, sizeof title, "loss %u.%u %%", loss / 10, loss % 10);
     scenario_section(run, title);
@@ -70,8 +71,13 @@ static void transfer_report(struct transfer *t, struct scenario_run *run, unsign
                         (int64_t)(BYTES * 8 * 1000000 / ((uint64_t)t->done / 1000)), "bit/s");
     scenario_figure(run, "segments", (int64_t)wire.segments, "packets");
     scenario_figure(run, "retransmitted", (int64_t)wire.retransmitted, "packets");
+    weir_tcp_stats(tcp_world_stack(&t->world, 0), &sender);
+    scenario_figure(run, "fast recoveries", (int64_t)sender.fast_retransmits, "");
+    scenario_figure(run, "timeouts", (int64_t)sender.timeouts, "");
     scenario_figure(run, "with SACK", (int64_t)wire.sacks, "packets");
     scenario_check(run, t->done > 0, "every byte arrives, and is the one that was sent");
+    if (loss >= LOSS_MANY)
+        scenario_check(run, sender.fast_retransmits > 0, "losses are repaired without waiting");
     if (v->failed)
         scenario_check(run, false, "%s at %lld ns: %s", v->id, (long long)v->time, v->text);
     else

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "sim/attacker.h"
+#include "sim/middlebox_tcp.h"
 #include "sim/scenario_kit.h"
 #include "sim/tcp_world.h"
 #include "weir/net.h"
@@ -197,9 +199,45 @@ static void shrink_mtu(struct sim *sim, void *ctx)
     }
 }
 
+/* What may stand in the way, on bare IP (NF-53). NULL: nothing. */
+static struct middlebox *draw_box(struct swarm *s)
+{
+    static const uint8_t kinds[] = {TCP_OPT_WINDOW_SCALE, TCP_OPT_SACK_PERMITTED,
+                                    TCP_OPT_TIMESTAMPS};
+    struct sim *sim = s->world.sim;
+    struct attacker_config attacker = {.chance = {1, (uint32_t)sized(s, 2, 100)},
+                                       .until = s->faults_end};
+    struct option_stripper_config stripper = {.segments = MIDDLEBOX_SYNS,
+                                              .kind_count = 1,
+                                              .kinds = {PICK(s, kinds)},
+                                              .shorten = chance(s, 50)};
+    struct mss_clamp_config clamp = {.mss4_max = (uint16_t)between(s, 88, 1460),
+                                     .mss6_max = (uint16_t)between(s, 88, 1440)};
+    struct ack_thinner_config thinner = {.every = (uint32_t)between(s, 2, 10)};
+    switch (rng_below(&s->rng, 12)) {
+    case 0:
+    case 1:
+    case 2:
+        text_str(&s->text, ", attacker");
+        return middlebox_add_attacker(sim, "attacker", &attacker);
+    case 3:
+        note(s, "stripped option", stripper.kinds[0]);
+        return middlebox_add_option_stripper(sim, "stripper", &stripper);
+    case 4:
+        note(s, "MSS at most", clamp.mss4_max);
+        return middlebox_add_mss_clamp(sim, "clamp", &clamp);
+    case 5:
+        note(s, "ACKs thinned by", thinner.every);
+        return middlebox_add_ack_thinner(sim, "thinner", &thinner);
+    default:
+        return NULL;
+    }
+}
+
 static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *capture)
 {
     struct sim_link_config config = {.type = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP};
+    s->faults_end = (weir_time)between(s, 4, 20) * WEIR_NS_PER_S;
     for (unsigned i = 0; i < SIM_DIRS; i++) {
         config.dir[i] = draw_dir(s, i);
         if (chance(s, 80))
@@ -209,12 +247,19 @@ static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *cap
     note(s, "delay there us", (uint64_t)(config.dir[0].delay / WEIR_NS_PER_US));
     note(s, "rate back", config.dir[1].rate_bps);
     note(s, "delay back us", (uint64_t)(config.dir[1].delay / WEIR_NS_PER_US));
-    s->link = sim_link_add(s->world.sim, "link", tcp_world_node(&s->world, 0), 0,
-                           tcp_world_node(&s->world, 1), 0, &config);
+    struct sim_node *end = tcp_world_node(&s->world, 1);
+    struct middlebox *box = ethernet ? NULL : draw_box(s);
+    if (box != NULL) {
+        static const struct sim_link_config perfect;
+        CHECK(NULL, sim_link_add(s->world.sim, "behind", middlebox_node(box), MIDDLEBOX_OUTSIDE, end,
+                                 0, &perfect) != NULL);
+        end = middlebox_node(box);
+    }
+    s->link = sim_link_add(s->world.sim, "link", tcp_world_node(&s->world, 0), 0, end,
+                           MIDDLEBOX_INSIDE, &config);
     CHECK(NULL, s->link != NULL);
     if (capture != NULL)
         (void)sim_link_capture(s->link, capture, SIM_CAPTURE_BOTH);
-    s->faults_end = (weir_time)between(s, 2, 20) * WEIR_NS_PER_S;
     (void)sim_at(s->world.sim, s->faults_end, faults_end, s);
     if (chance(s, 20))
         (void)sim_at(s->world.sim, draw_time(s), flap, s);

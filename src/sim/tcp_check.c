@@ -208,6 +208,19 @@ static void check_receiving(struct exam *e)
 
 /* ---- congestion, timers, queues ---- */
 
+/* How much cwnd may have grown since it was looked at last (I-09): by what was acknowledged in slow
+ * start, by a segment for each window of it beyond, and by nothing but inflation in recovery. */
+static void check_growth(const struct exam *e, uint64_t acked)
+{
+    const struct weir_tcp_info *i = e->info, *was = &e->shadow->info;
+    uint64_t grown = i->cwnd_bytes - was->cwnd_bytes, limit = acked;
+    if (was->cwnd_bytes >= was->ssthresh_bytes)
+        limit = i->snd_mss_bytes * (2 + acked / was->cwnd_bytes);
+    if (grown > limit + i->snd_mss_bytes)
+        fail(e, "I-09", "cwnd grew from %u to %u with ssthresh %u and %llu bytes acknowledged",
+             was->cwnd_bytes, i->cwnd_bytes, was->ssthresh_bytes, (unsigned long long)acked);
+}
+
 static void check_congestion(const struct exam *e)
 {
     const struct weir_tcp_info *i = e->info, *was = &e->shadow->info;
@@ -221,6 +234,12 @@ static void check_congestion(const struct exam *e)
         fail(e, "I-07", "ssthresh %u is less than two MSS of %u", i->ssthresh_bytes,
              i->snd_mss_bytes);
     bool open = i->recovery == WEIR_TCP_OPEN && was->recovery == WEIR_TCP_OPEN && same;
+    bool loss = i->recovery == WEIR_TCP_LOSS && was->recovery == WEIR_TCP_LOSS && same;
+    if ((open || loss) && has_peer(was->state) && i->cwnd_bytes > was->cwnd_bytes)
+        check_growth(e, i->bytes_acked - was->bytes_acked);
+    if (same && has_peer(was->state) && i->timeouts > was->timeouts &&
+        i->cwnd_bytes > 2 * i->snd_mss_bytes)
+        fail(e, "I-09", "cwnd is %u after a timeout", i->cwnd_bytes);
     uint32_t cwnd = i->cwnd_bytes > was->cwnd_bytes ? i->cwnd_bytes : was->cwnd_bytes;
     if (open && i->snd_max != was->snd_max && was->state == i->state &&
         i->in_flight_bytes > cwnd + 1 && i->in_flight_bytes > was->in_flight_bytes)
@@ -238,6 +257,10 @@ static void check_rto(const struct exam *e)
     if (e->shadow->known && i->backoff == was->backoff + 1 && i->srtt_us == was->srtt_us &&
         i->state == was->state && i->rto_us != 2 * was->rto_us && i->rto_us < RTO_CAP_MIN)
         fail(e, "I-13", "RTO was %u us and is %u us after an expiry", was->rto_us, i->rto_us);
+    uint64_t doubled = 2 * (uint64_t)was->rto_us;
+    if (e->shadow->known && has_peer(was->state) && i->timeouts == was->timeouts + 1 &&
+        i->srtt_us == was->srtt_us && i->rto_us < (doubled < RTO_CAP_MIN ? doubled : RTO_CAP_MIN))
+        fail(e, "I-13", "RTO was %u us and is %u us after a timeout", was->rto_us, i->rto_us);
     /* The age counts whole seconds. */
     if (i->srtt_us > 0 && (weir_time)i->rtt_us_min * WEIR_NS_PER_US > i->age + WEIR_NS_PER_S)
         fail(e, "I-14", "a round trip of %u us, older than the connection", i->rtt_us_min);

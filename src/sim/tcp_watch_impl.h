@@ -63,6 +63,10 @@ struct half {
     place acked;      /* the last acknowledgment sent; 0: none */
     place own_edge;   /* the right edge offered */
     place last_above, last_above_end; /* the last segment kept above a hole; 0: told, or none */
+    uint32_t ts_recent;     /* what is to be echoed (RFC 7323 4.3) */
+    uint32_t ts_before;     /* what was, before this instant: a reply may wait for those behind it */
+    weir_time ts_recent_at;
+    bool ts_known;          /* ... if that is known for sure */
     uint32_t ts_seen; /* the latest timestamp that came */
     bool has_ts_seen;
     weir_time ts_seen_at;

@@ -75,6 +75,35 @@ static void owe_for(struct seen *s, place start, place end, bool fin)
     }
 }
 
+/* What is to be echoed from now on. */
+static void take_timestamp(struct seen *s, enum weir_drop drop)
+{
+    struct half *h = s->half;
+    uint32_t value = s->options.ts_val;
+    if ((s->options.present & TCP_HAS_TIMESTAMPS) == 0)
+        return;
+    if (!h->has_ts_seen || s->now - h->ts_seen_at > TS_VALID ||
+        (int32_t)(value - h->ts_seen) > 0) {
+        h->has_ecr &= s->now - h->ts_seen_at <= TS_VALID;
+        h->has_ts_seen = true;
+        h->ts_seen_at = s->now;
+        h->ts_seen = value;
+    }
+    if (!h->has_irs || !half_has_timestamps(h))
+        return;
+    place start = place_of(s->header.seq, h->irs, h->next);
+    h->ts_known &= s->now - h->ts_recent_at <= TS_VALID;
+    if (drop != WEIR_DROP_NONE || seen_has(s, TCP_SYN))
+        h->ts_known = false; /* some of these count */
+    else if (start <= h->acked && (!h->ts_known || (int32_t)(value - h->ts_recent) >= 0)) {
+        if (!h->ts_known || h->ts_recent_at != s->now)
+            h->ts_before = h->ts_known ? h->ts_recent : value;
+        h->ts_recent = value;
+        h->ts_recent_at = s->now;
+        h->ts_known = true;
+    }
+}
+
 static void take_data(struct seen *s, enum weir_drop drop)
 {
     struct half *h = s->half;
@@ -98,6 +127,23 @@ static void take_data(struct seen *s, enum weir_drop drop)
     h->next = h->got.span[0].end;
 }
 
+/* Was it refused as a whole, before anything in it counted? */
+static bool is_refused(enum weir_drop drop)
+{
+    switch ((int)drop) {
+    case WEIR_DROP_TCP_SEQUENCE:
+    case WEIR_DROP_TCP_PAWS:
+    case WEIR_DROP_TCP_TIMESTAMP_MISSING:
+    case WEIR_DROP_TCP_RST:
+    case WEIR_DROP_TCP_SYN:
+    case WEIR_DROP_TCP_ACK:
+    case WEIR_DROP_TCP_TIME_WAIT:
+        return true;
+    default:
+        return false;
+    }
+}
+
 void watch_segment_received(struct seen *s, enum weir_drop drop)
 {
     struct half *h = s->half;
@@ -113,14 +159,9 @@ void watch_segment_received(struct seen *s, enum weir_drop drop)
     }
     if (seen_has(s, TCP_SYN))
         take_syn(s, drop);
-    if ((s->options.present & TCP_HAS_TIMESTAMPS) != 0 &&
-        (!h->has_ts_seen || s->now - h->ts_seen_at > TS_VALID ||
-         (int32_t)(s->options.ts_val - h->ts_seen) > 0)) {
-        h->has_ecr &= s->now - h->ts_seen_at <= TS_VALID;
-        h->has_ts_seen = true;
-        h->ts_seen_at = s->now;
-        h->ts_seen = s->options.ts_val;
-    }
-    take_ack(s);
+    take_ack(s); /* of any: a TCP may look at it before it refuses the rest */
+    if (is_refused(drop))
+        return;
+    take_timestamp(s, drop);
     take_data(s, drop);
 }

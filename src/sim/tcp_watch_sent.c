@@ -79,6 +79,11 @@ static void check_timestamps(struct seen *s)
             watch_fail(s, "I-36", "the echo goes back from %u to %u", h->ts_ecr, s->options.ts_ecr);
         if (!h->has_ts_seen || (int32_t)(s->options.ts_ecr - h->ts_seen) > 0)
             watch_fail(s, "I-36", "the echo %u is of no timestamp that came", s->options.ts_ecr);
+        uint32_t oldest = h->ts_recent_at == s->now ? h->ts_before : h->ts_recent;
+        if (h->ts_known && !seen_has(s, TCP_SYN) &&
+            s->options.ts_ecr - oldest > h->ts_recent - oldest)
+            watch_fail(s, "I-36", "the echo is %u, but %u is to be echoed", s->options.ts_ecr,
+                       h->ts_recent);
         h->has_ecr = true;
         h->ts_ecr = s->options.ts_ecr;
     }

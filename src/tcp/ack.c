@@ -95,7 +95,10 @@ void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_
     bool progress = s->ack > c->snd_una;
     if (!progress && is_duplicate(c, s))
         tcp_recovery_dupack(tcp, c, s->now);
+    uint32_t window = c->snd_wnd;
     update_window(c, s);
+    if (!progress && c->snd_wnd == window)
+        return; /* as most data is that comes one way: nothing is new for the sender */
     if (progress)
         take_acked(tcp, c, s);
     tcp_repair_update(tcp, c, progress, s->now);

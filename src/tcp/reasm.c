@@ -84,9 +84,12 @@ static bool append(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_se
                    uint64_t end)
 {
     uint32_t len = (uint32_t)(end - c->rcv_nxt), taken = len;
+    /* The reserve is for who has nothing to read yet: for others, reading makes room. */
+    enum blocks_priority priority =
+        c->rcv_nxt == c->receive.head ? BLOCKS_URGENT : BLOCKS_NORMAL;
     if (!c->receive_shut)
         taken = tcp_copy_in(tcp, s, (uint32_t)(c->rcv_nxt - s->seq), len, &c->receive, c->rcv_nxt,
-                            BLOCKS_URGENT);
+                            priority);
     c->rcv_nxt += taken;
     tcp->count.memory_refused += taken < len;
     return taken == len;

@@ -22,10 +22,13 @@ static uint64_t queued(const struct tcp_conn *c)
     return c->send.end - c->send.head;
 }
 
+/* What the ring holds keeps its blocks, and they bound it; an empty one gets those that suit. */
 static uint64_t room_to_write(const struct tcp_conn *c)
 {
-    uint64_t used = queued(c);
-    return used < c->set.send_bytes_max ? c->set.send_bytes_max - used : 0;
+    uint64_t used = queued(c), max = c->set.send_bytes_max;
+    if (used > 0 && max > ring_bytes_max((enum blocks_class)c->send.class))
+        max = ring_bytes_max((enum blocks_class)c->send.class);
+    return used < max ? max - used : 0;
 }
 
 /* May data be queued, as far as the state goes? WEIR_OK or why not. */
@@ -45,6 +48,19 @@ static void queue_changed(struct tcp_room *tcp, struct tcp_conn *c)
     tcp_ready(tcp, c);
 }
 
+/* The first bytes of an empty queue may have a small block of the reserve: an application that has to
+ * send before it reads on, while what is unread has taken the memory, would wait for itself. */
+static size_t write_first(struct tcp_conn *c, struct weir_ref data)
+{
+    if (!ring_is_empty(&c->send))
+        return 0;
+    ring_set_class(&c->send, BLOCKS_4K);
+    size_t block = blocks_bytes(BLOCKS_4K), in_block = block - c->send.end % block;
+    if (data.len > in_block)
+        data.len = in_block;
+    return ring_write(&c->send, c->send.end, data, BLOCKS_URGENT);
+}
+
 /* Copy into the queue; answers how many bytes, or why none. */
 static int enqueue(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data)
 {
@@ -56,8 +72,10 @@ static int enqueue(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref dat
         return WEIR_E_WOULD_BLOCK;
     if (ring_is_empty(&c->send)) /* the buffer may have been made smaller or larger */
         (void)tcp_send_resize(tcp, c, c->set.send_bytes_max);
-    size_t written = ring_write(&c->send, c->send.end, (struct weir_ref){data.data, len},
-                                BLOCKS_NORMAL);
+    data.len = len;
+    size_t written = ring_write(&c->send, c->send.end, data, BLOCKS_NORMAL);
+    if (written == 0)
+        written = write_first(c, data);
     if (written < len)
         c->write_refused = true;
     return written > 0 ? (int)written : WEIR_E_EXHAUSTED;

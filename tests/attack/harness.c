@@ -150,6 +150,7 @@ static void add_gateway(struct attack *a)
 static struct attack_baseline holdings(const struct attack *a)
 {
     const struct net *net = &a->stack->net;
+    const struct tcp_room *tcp = &a->stack->tcp;
     return (struct attack_baseline){
         .block_bytes = a->stack->blocks.bytes_in_use,
         .replies = net->replies.in_use,
@@ -159,6 +160,11 @@ static struct attack_baseline holdings(const struct attack *a)
         .addresses = net->addresses.pool.in_use,
         .routes = net->routes.pool.in_use,
         .path_mtus = net->pmtus.map.count,
+        .connections = tcp->conns.in_use,
+        .handshakes = tcp->syns.in_use,
+        .waits = tcp->waits.in_use,
+        .flights = tcp->flights.in_use,
+        .holes = tcp->holes.in_use,
         .timers = a->stack->wheel.armed,
     };
 }
@@ -215,6 +221,13 @@ void attack_assert_idle(const struct attack *a)
     assert_int_equal(now.addresses, was.addresses);
     assert_int_equal(now.routes, was.routes);
     assert_int_equal(now.path_mtus, was.path_mtus);
+    assert_int_equal(now.connections, was.connections);
+    assert_int_equal(now.handshakes, was.handshakes);
+    assert_int_equal(now.waits, was.waits);
+    assert_int_equal(now.flights, was.flights);
+    assert_int_equal(now.holes, was.holes);
+    assert_int_equal(a->stack->blocks.promised_bytes, 0);
+    assert_true(tcp_invariants(&a->stack->tcp));
     assert_true(blocks_invariants(&a->stack->blocks));
     assert_true(pmtus_invariants(&net->pmtus));
     assert_true(addresses_invariants(&net->addresses));

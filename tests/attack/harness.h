@@ -41,6 +41,7 @@ struct attack_out {
 struct attack_baseline {
     uint64_t block_bytes;
     uint32_t replies, reassemblies, neighbours, neighbours_incomplete, addresses, routes, path_mtus;
+    uint32_t connections, handshakes, waits, flights, holes; /* of TCP */
     size_t timers;
 };
 

@@ -249,6 +249,12 @@ static void test_an_early_answer_ends_an_upload(void **state)
     assert_int_equal(a.answer.status, 405);
     assert_true(a.upload_at < 11);
     free(s.out);
+    /* Nor is more sent behind the head of an answer whose body has not come. */
+    a = (struct asker){.upload = "hello world", .upload_step = 1};
+    script_init(&s, "HTTP/1.1 405 No\r\nContent-Length: 9\r\n\r\n", 38);
+    assert_int_equal(run(&job, &s, NULL), HTTP_GOING);
+    assert_true(a.upload_at < 11);
+    free(s.out);
     /* A file that has become shorter. */
     a = (struct asker){.upload = "short"};
     script_init(&s, "", 0);

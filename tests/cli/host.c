@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "script.h"
 #include "services.h"
 #include "tcp_services.h"
 #include "weir/memwire.h"
@@ -47,13 +48,15 @@ static unsigned output(void *ctx, struct weir_tx *packets, unsigned max, weir_ti
 }
 
 static weir_stack *make_stack(const struct weir_memwire_config *wire, const char *address,
-                              weir_time now)
+                              uint32_t memory_kb, weir_time now)
 {
     struct weir_config config;
     struct weir_iface_config iface;
     struct weir_addr addr;
     weir_config_default(&config);
     config.seed = 7;
+    config.packet_memory_kb = memory_kb;
+    config.packet_memory_reserve_kb = memory_kb / 4;
     size_t size =
         (weir_stack_size(&config) + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
     weir_stack *stack = weir_stack_init(aligned_alloc(STACK_ALIGNMENT, size), size, &config, now);
@@ -65,20 +68,25 @@ static weir_stack *make_stack(const struct weir_memwire_config *wire, const char
     return stack;
 }
 
-static void open_world(struct world *w, unsigned places)
+static void open_small_world(struct world *w, unsigned places, uint32_t memory_kb)
 {
     struct weir_memwire_config wire = {
         .size = sizeof wire, .mtu_bytes = 1500, .super_packets = true};
     memset(w, 0, sizeof *w);
     w->now = WEIR_NS_PER_S;
-    w->stack[0] = make_stack(&wire, "10.9.0.1", w->now);
-    w->stack[1] = make_stack(&wire, "10.9.0.2", w->now);
+    w->stack[0] = make_stack(&wire, "10.9.0.1", 16384, w->now);
+    w->stack[1] = make_stack(&wire, "10.9.0.2", memory_kb, w->now);
     assert_int_equal(weir_addr_parse("10.9.0.2", &w->server), WEIR_OK);
     struct weir_port a = {w->stack[0], input, output}, b = {w->stack[1], input, output};
     assert_int_equal(weir_memwire_init(&w->wire, &wire, &a, &b), WEIR_OK);
     assert_non_null(w->host = tcp_host_new(w->stack[1], places));
     tcp_services_init(&w->services);
     assert_true(tcp_services_open(&w->services, w->host, (1U << TCP_SERVICES_MAX) - 1));
+}
+
+static void open_world(struct world *w, unsigned places)
+{
+    open_small_world(w, places, 16384);
 }
 
 static void close_world(struct world *w)
@@ -199,6 +207,34 @@ static void test_echo_gives_back_every_byte(void **state)
     close_world(&w);
 }
 
+/* A stream may take less than it said, or nothing for now. */
+static void test_echo_keeps_what_it_cannot_send_yet(void **state)
+{
+    static struct tcp_services services;
+    (void)state;
+    fill();
+    tcp_services_init(&services);
+    for (size_t step = 1; step < 4000; step = step * 3 + 1) {
+        struct script s;
+        void *echo = calloc(1, services.service[0].state_size);
+        enum stream_turn turn;
+        assert_non_null(echo);
+        script_init(&s, (const char *)data, 20000);
+        s.ends = s.breathe = true;
+        s.out_step = step;
+        s.room = 5000;
+        do
+            turn = services.service[0].turn(&services, echo, &s.stream);
+        while (turn == STREAM_MORE || turn == STREAM_WAIT);
+        assert_int_equal(turn, STREAM_END);
+        assert_int_equal(s.out_len, 20000);
+        assert_memory_equal(s.out, data, 20000);
+        services.service[0].end(&services, echo);
+        free(echo);
+        free(s.out);
+    }
+}
+
 static void test_discard_takes_everything_and_says_nothing(void **state)
 {
     static struct world w;
@@ -281,6 +317,33 @@ static void test_who_comes_when_all_places_are_taken_waits(void **state)
     close_world(&w);
 }
 
+/* Twelve connections that want more buffer than there is: slower, but nothing is lost, and nobody
+ * is forgotten. */
+static void test_little_packet_memory_delays_and_loses_nothing(void **state)
+{
+    static struct world w;
+    static uint8_t pattern[DATA];
+    (void)state;
+    enum { MEMORY_KB = 512 };
+    unsigned left = CLIENTS_MAX;
+    services_pattern(pattern, DATA, 0);
+    open_small_world(&w, CLIENTS_MAX, MEMORY_KB);
+    for (unsigned i = 0; i < CLIENTS_MAX; i++)
+        (void)dial(&w, 19);
+    for (unsigned k = 0; k < 2000 && left > 0; k++) {
+        pass(&w, 10 * WEIR_NS_PER_MS);
+        for (unsigned i = 0; i < CLIENTS_MAX; i++) { /* who has enough makes room for the others */
+            struct client *c = &w.client[i];
+            if (c->got < DATA || weir_tcp_abort(w.stack[0], c->handle) != WEIR_OK)
+                continue;
+            assert_memory_equal(c->in, pattern, DATA);
+            left--;
+        }
+    }
+    assert_int_equal(left, 0);
+    close_world(&w);
+}
+
 static void test_the_silent_are_reset(void **state)
 {
     static struct world w;
@@ -326,10 +389,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_echo_gives_back_every_byte),
+        cmocka_unit_test(test_echo_keeps_what_it_cannot_send_yet),
         cmocka_unit_test(test_discard_takes_everything_and_says_nothing),
         cmocka_unit_test(test_daytime_and_time_tell_and_close),
         cmocka_unit_test(test_chargen_goes_on_until_the_client_closes),
         cmocka_unit_test(test_who_comes_when_all_places_are_taken_waits),
+        cmocka_unit_test(test_little_packet_memory_delays_and_loses_nothing),
         cmocka_unit_test(test_the_silent_are_reset),
         cmocka_unit_test(test_events_of_others_are_left_to_them),
     };

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/rng.h"
 #include "http_server.h"
 #include "script.h"
 
@@ -500,7 +501,17 @@ static void test_who_expects_100_gets_it_before_the_body(void **state)
     service->end(service->ctx, connection);
     free(connection);
     free(s.out);
-    /* Not when it is refused, and not when the body is there already. */
+    /* Not when a part of the body has come already, ... */
+    connection = calloc(1, service->state_size);
+    assert_non_null(connection);
+    script_init(&s, head, sizeof head - 2);
+    while (service->turn(service->ctx, connection, &s.stream) == STREAM_MORE)
+        ;
+    assert_int_equal(s.out_len, 0);
+    service->end(service->ctx, connection);
+    free(connection);
+    free(s.out);
+    /* ... not when it is refused, and not when all of the body is there. */
     char *got = answer(w,
                        "PUT /no/e HTTP/1.1\r\n" HOST "Expect: 100-continue\r\n"
                        "Content-Length: 3\r\n\r\n",
@@ -587,6 +598,53 @@ static void test_descriptors_are_given_back(void **state)
     assert_int_equal(after, before);
 }
 
+/* Bytes of requests changed, repeated and left out at random: whatever comes of it, every answer is
+ * one, and none is of what lies outside. */
+static void test_damaged_requests_are_answered_or_refused(void **state)
+{
+    struct world *w = *state;
+    static const char seeds[] = "GET /../outside HTTP/1.1\r\nHost: h\r\nRange: bytes=0-5\r\n\r\n"
+                                "GET /link HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n\r\n"
+                                "PUT /link HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"
+                                "PUT /up/outside HTTP/1.1\r\nHost: h\r\n"
+                                "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+                                "HEAD /%2e%2e/outside HTTP/1.0\r\n\r\n";
+    static const char spice[] = "\r\n\0 :/.%2ef?#-,=09azAZ\t\x7f\x80\xff";
+    struct rng rng = rng_make(20261121);
+    for (unsigned round = 0; round < 20000; round++) {
+        char text[2 * sizeof seeds];
+        size_t len = 0, from = rng_between(&rng, 0, sizeof seeds - 2);
+        unsigned changes = (unsigned)rng_between(&rng, 1, 6);
+        for (size_t i = rng_between(&rng, 0, 1) != 0 ? from : 0;
+             i < sizeof seeds - 1 && len < sizeof text - 2; i++) {
+            uint64_t dice = rng_between(&rng, 0, sizeof seeds / changes);
+            if (dice == 0)
+                continue;
+            text[len++] = seeds[i];
+            if (dice == 1)
+                text[len - 1] = spice[rng_between(&rng, 0, sizeof spice - 2)];
+            else if (dice == 2)
+                text[len++] = spice[rng_between(&rng, 0, sizeof spice - 2)];
+            else if (dice == 3)
+                i -= rng_between(&rng, 0, i);
+        }
+        struct script s;
+        script_init(&s, text, len);
+        s.ends = true;
+        s.in_step = rng_between(&rng, 0, 3) * rng_between(&rng, 0, 40);
+        (void)talk(w, &s);
+        if (s.out_len > 0 && strncmp(s.out, "HTTP/1.1 ", 9) != 0)
+            fail_msg("round %u: %s", round, s.out);
+        assert_null(memmem(s.out, s.out_len, "SECRET", 6));
+        free(s.out);
+    }
+    char path[128];
+    struct stat stat_;
+    (void)snprintf(path, sizeof path, "%s/outside", w->top);
+    assert_int_equal(stat(path, &stat_), 0);
+    assert_int_equal(stat_.st_size, 6);
+}
+
 #define SERVER_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void)
@@ -605,6 +663,7 @@ int main(void)
         SERVER_TEST(test_http_1_0_ends_unless_asked_not_to),
         SERVER_TEST(test_directories_are_listed_in_order_and_escaped),
         SERVER_TEST(test_a_file_that_shrinks_resets_the_connection),
+        SERVER_TEST(test_damaged_requests_are_answered_or_refused),
         SERVER_TEST(test_descriptors_are_given_back),
     };
     return cmocka_run_group_tests_name("http", tests, NULL, NULL);

@@ -17,6 +17,7 @@ struct script {
     size_t in_len, in_at;
     size_t in_step;        /* bytes a receive gives at most; 0: no limit */
     size_t out_step;       /* bytes a send takes at most; 0: no limit */
+    size_t room;           /* what it says it would take, whatever it does; 0: what it does */
     bool ends;             /* the other side closes behind `in` */
     int error;             /* or the connection has this error behind it */
     bool shut;             /* we have closed */
@@ -67,6 +68,8 @@ static int script_shutdown(struct stream *stream, enum weir_tcp_how how)
 static size_t script_room(struct stream *stream)
 {
     struct script *s = stream->ctx;
+    if (s->room != 0)
+        return s->room;
     return s->out_step != 0 ? s->out_step : 65536;
 }
 

@@ -144,6 +144,23 @@ static void timer_without_time(struct weir_tcp_info *i)
     i->timer_in = WEIR_TIME_NEVER;
 }
 
+static void grown(struct weir_tcp_info *i)
+{
+    i->cwnd_bytes = 12 * MSS;
+}
+
+static void not_collapsed(struct weir_tcp_info *i)
+{
+    i->timeouts++;
+    i->recovery = WEIR_TCP_LOSS;
+}
+
+static void not_backed_off(struct weir_tcp_info *i)
+{
+    not_collapsed(i);
+    i->cwnd_bytes = MSS;
+}
+
 static void low_rto(struct weir_tcp_info *i)
 {
     i->rto_us = 199999;
@@ -229,7 +246,8 @@ static void test_what_breaks_an_invariant_is_found(void **state)
                  {"I-08", over_cwnd},     {"I-11", no_timer},
                  {"I-11", persist},       {"I-11", all_acked},
                  {"I-22", nothing_armed}, {"I-12", timer_without_time},
-                 {"I-13", low_rto},       {"I-13", high_rto},
+                 {"I-09", grown},         {"I-09", not_collapsed},
+                 {"I-13", not_backed_off}, {"I-13", low_rto},       {"I-13", high_rto},
                  {"I-13", not_doubled},   {"I-14", old_sample},
                  {"I-14", no_sample},     {"I-24", rcv_back},
                  {"I-24", rcv_wrong},     {"I-26", wide_window},

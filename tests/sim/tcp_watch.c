@@ -31,6 +31,7 @@ struct part {
     unsigned window;
     struct tcp_options options;
     struct weir_ref option_bytes;
+    uint32_t old_echo; /* so much older than the peer's last timestamp */
     bool bare;         /* no timestamps of their own */
     uint8_t first;     /* of the payload; the rest counts on */
     uint16_t reserved; /* bits */
@@ -46,7 +47,7 @@ static uint32_t make(struct scene *s, bool own, const struct part *p, uint8_t *o
     if (s->timestamps && !p->bare && (p->flags & TCP_RST) == 0) {
         options.present |= TCP_HAS_TIMESTAMPS;
         options.ts_val = s->ts;
-        options.ts_ecr = (p->flags & TCP_ACK) != 0 ? s->ts : 0;
+        options.ts_ecr = (p->flags & TCP_ACK) != 0 ? s->ts - p->old_echo : 0;
     }
     bool acks = (p->flags & TCP_ACK) != 0;
     struct build_tcp b = {
@@ -333,6 +334,12 @@ static void test_I_36_and_SUP_22_timestamps_are_watched(void **state)
     begin(&s, true, false); /* an echo of what never came */
     s.ts++;
     sends(&s, (struct part){.seq = 101, .ack = 101, .flags = TCP_ACK});
+    end(&s, "I-36");
+    begin(&s, true, false); /* not the one that is to be echoed */
+    s.ts += 5;
+    gets(&s, (struct part){.seq = 101, .ack = 101, .flags = TCP_ACK});
+    s.now++;
+    sends(&s, (struct part){.seq = 101, .ack = 101, .flags = TCP_ACK, .old_echo = 1});
     end(&s, "I-36");
     begin(&s, true, false);
     sends(&s, (struct part){.seq = 101, .ack = 101, .flags = TCP_ACK, .bare = true});

@@ -627,6 +627,59 @@ static void test_no_packet_memory_is_an_error_and_not_a_loss(void **state)
     pair_close(p);
 }
 
+/* An echo server writes before it reads on; what others have sent it must not keep it from that. */
+static void test_a_server_that_cannot_read_on_before_it_has_sent(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 6, BYTES = 60000 };
+    static uint8_t bytes[BYTES], got[BYTES], echo[CLIENTS][2000];
+    struct weir_config config = pair_config();
+    config.packet_memory_kb = 256;
+    config.packet_memory_reserve_kb = 64;
+    struct pair *p = pair_open_with(&config);
+    weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
+    weir_handle listener = pair_listen(p, 1, 80, CLIENTS), h[2][CLIENTS];
+    size_t sent[CLIENTS] = {0}, back[CLIENTS] = {0};
+    int held[CLIENTS] = {0};
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 13 + i / 257);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        h[0][i] = pair_endpoint(p, 0, 0);
+        pair_begin(p, h[0][i], "10.0.0.2", 80);
+        pair_run(p, 100 * MS);
+        assert_int_equal(weir_tcp_accept(b, listener, 0, &h[1][i]), WEIR_OK);
+    }
+    unsigned done = 0;
+    for (unsigned round = 0; round < 4000 && done < CLIENTS; round++) {
+        done = 0;
+        for (unsigned i = 0; i < CLIENTS; i++) {
+            int n = weir_tcp_send(a, h[0][i], bytes + sent[i], BYTES - sent[i], 0);
+            sent[i] += n > 0 ? (size_t)n : 0;
+            n = weir_tcp_receive(a, h[0][i], got, sizeof got, 0);
+            if (n > 0)
+                assert_memory_equal(got, bytes + back[i], (size_t)n);
+            back[i] += n > 0 ? (size_t)n : 0;
+            done += back[i] == BYTES;
+            if (round < 50)
+                continue; /* the server is busy at first */
+            if (held[i] == 0)
+                held[i] = weir_tcp_receive(b, h[1][i], echo[i], sizeof echo[i], 0);
+            n = held[i] > 0 ? weir_tcp_send(b, h[1][i], echo[i], (size_t)held[i], 0) : 0;
+            if (n > 0)
+                memmove(echo[i], echo[i] + n, (size_t)(held[i] - n));
+            held[i] = held[i] > 0 ? held[i] - (n > 0 ? n : 0) : 0;
+        }
+        pair_run(p, 20 * MS);
+    }
+    assert_int_equal(done, CLIENTS);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        weir_tcp_abort(a, h[0][i]);
+        weir_tcp_abort(b, h[1][i]);
+    }
+    weir_tcp_close(b, listener);
+    pair_close(p);
+}
+
 /* ---- beside UDP ---- */
 
 static void test_neither_transport_starves_the_other(void **state)
@@ -689,6 +742,7 @@ int main(void)
         cmocka_unit_test(test_more_holds_a_small_segment_back),
         cmocka_unit_test(test_probes_take_from_what_more_holds_back),
         cmocka_unit_test(test_no_packet_memory_is_an_error_and_not_a_loss),
+        cmocka_unit_test(test_a_server_that_cannot_read_on_before_it_has_sent),
         cmocka_unit_test(test_neither_transport_starves_the_other),
     };
     return cmocka_run_group_tests_name("api", tests, NULL, NULL);

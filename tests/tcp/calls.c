@@ -2,7 +2,7 @@
  * Calls at random, in any order and state, on a lossy wire: no assertion fails, the invariants hold
  * after each, the level query says what the calls then do, no edge is missed, events are about what
  * the application holds and end with CLOSED, every byte read is the one written there, and in the end
- * nothing is left. */
+ * nothing is left. The same, but for the bytes, with somebody on the wire who changes segments. */
 #include "base/rng.h"
 #include "pair.h"
 
@@ -20,7 +20,7 @@ struct walk {
     weir_handle h[2][SLOTS];
     struct known known[2][KNOWN_MAX];
     unsigned known_count[2];
-    unsigned loss; /* in 100 */
+    unsigned loss, changed; /* in 100 */
 };
 
 static uint32_t below(struct walk *w, uint32_t n)
@@ -28,10 +28,83 @@ static uint32_t below(struct walk *w, uint32_t n)
     return (uint32_t)rng_below(&w->rng, n);
 }
 
+/* RFC 1071 over 16-bit words. */
+static uint32_t sum_words(uint32_t sum, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        sum += (uint32_t)p[i] << ((i & 1) != 0 ? 0 : 8);
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    return sum;
+}
+
+/* A number near another, as often as not. */
+static uint32_t near_to(struct walk *w, uint32_t x)
+{
+    static const uint32_t steps[] = {0, 1, 1000, 1448, 65535, 100000, 0x7fffffff, 0x80000000};
+    uint32_t step = steps[below(w, 8)];
+    step = step > 1 && below(w, 2) != 0 ? below(w, step) : step;
+    return below(w, 2) != 0 ? x + step : x - step;
+}
+
+/* Change some of a segment of `n` bytes at t; answers how long it is then. */
+static size_t change(struct walk *w, uint8_t *t, size_t n)
+{
+    for (unsigned changes = 1 + below(w, 3); changes > 0; changes--)
+        switch (below(w, 8)) {
+        case 0:
+        case 1:
+            store32(t + 4, near_to(w, load32(t + 4)));
+            break;
+        case 2:
+        case 3:
+            store32(t + 8, near_to(w, load32(t + 8)));
+            break;
+        case 4:
+            t[13] = (uint8_t)(below(w, 2) != 0 ? below(w, 256) : t[13] ^ 1U << below(w, 8));
+            break;
+        case 5:
+            store16(t + 14, (uint16_t)(below(w, 3) == 0 ? 0 : below(w, 65536)));
+            break;
+        case 6:
+            store16(t + 18, (uint16_t)below(w, 3000));
+            t[13] |= TCP_URG;
+            break;
+        default: {
+            size_t header = (size_t)(t[12] >> 4) * 4;
+            if (header > 20 && below(w, 2) != 0)
+                t[20 + below(w, (uint32_t)(header - 20))] = (uint8_t)below(w, 256);
+            else if (n > header)
+                n = header + below(w, (uint32_t)(n - header));
+            break;
+        }
+        }
+    return n;
+}
+
+/* Send a segment that was just sent once more, changed. IPv4 on bare IP. */
+static void send_changed(struct walk *w, unsigned from, const uint8_t *packet, size_t len)
+{
+    uint8_t p[PAIR_PACKET_MAX];
+    if (packet[0] != 0x45 || packet[9] != 6)
+        return;
+    memcpy(p, packet, len);
+    size_t n = change(w, p + 20, len - 20);
+    uint8_t tail[4] = {0, 6, (uint8_t)(n >> 8), (uint8_t)n};
+    store16(p + 2, (uint16_t)(20 + n));
+    store16(p + 10, 0);
+    store16(p + 10, (uint16_t)~sum_words(0, p, 20));
+    store16(p + 36, 0);
+    uint32_t sum = sum_words(sum_words(0, p + 12, 8), tail, 4);
+    store16(p + 36, (uint16_t)~sum_words(sum, p + 20, n));
+    pair_put(w->p, 1 - from, p, 20 + n, w->p->now + DELAY);
+}
+
 static bool lose_some(struct pair *p, unsigned from, const uint8_t *packet, size_t len)
 {
     struct walk *w = p->ctx;
-    (void)from, (void)packet, (void)len;
+    if (below(w, 100) < w->changed)
+        send_changed(w, from, packet, len);
     return below(w, 100) < w->loss;
 }
 
@@ -203,7 +276,7 @@ static void receive_some(struct walk *w, unsigned k, weir_handle h)
         return;
     answered(w, k, h, WEIR_EVENT_READABLE, n);
     uint64_t seq = info.irs + UINT64_C(1) + info.bytes_received - info.receive_queue_bytes;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n && w->changed == 0; i++)
         assert_int_equal(bytes[i], byte_at(seq + (unsigned)i));
     bool silent = n == WEIR_E_WOULD_BLOCK || n == WEIR_E_CLOSED || n == WEIR_E_NOT_CONNECTED;
     assert_true(silent == ((level & WEIR_EVENT_READABLE) == 0));
@@ -277,10 +350,15 @@ static void step(struct walk *w)
         read_events(w, k);
 }
 
-static void walk(uint64_t seed, enum weir_link link, const struct weir_config *config,
-                 unsigned loss)
+struct way {
+    enum weir_link link;
+    unsigned loss, changed;
+};
+
+static void walk(uint64_t seed, const struct weir_config *config, struct way way)
 {
-    struct walk w = {.p = pair_open_on(link, config), .loss = loss};
+    struct walk w = {
+        .p = pair_open_on(way.link, config), .loss = way.loss, .changed = way.changed};
     w.rng = rng_make(seed);
     w.p->ctx = &w;
     w.p->events_left = true;
@@ -288,7 +366,7 @@ static void walk(uint64_t seed, enum weir_link link, const struct weir_config *c
     pair_run(w.p, 5 * S); /* addresses are checked for duplicates */
     for (unsigned i = 0; i < STEPS; i++)
         step(&w);
-    w.loss = 0;
+    w.loss = w.changed = 0;
     for (unsigned k = 0; k < 2; k++)
         for (unsigned i = 0; i < SLOTS; i++)
             (void)weir_tcp_abort(stack_of(&w, k), w.h[k][i]);
@@ -305,7 +383,7 @@ static void test_any_calls_in_any_order(void **state)
     (void)state;
     struct weir_config config = pair_config();
     for (uint64_t seed = 1; seed <= 8; seed++)
-        walk(seed, WEIR_LINK_IP, &config, (unsigned)(seed % 3) * 10);
+        walk(seed, &config, (struct way){WEIR_LINK_IP, (unsigned)(seed % 3) * 10, 0});
 }
 
 static void test_any_calls_when_everything_is_scarce(void **state)
@@ -322,7 +400,7 @@ static void test_any_calls_when_everything_is_scarce(void **state)
     config.packet_memory_reserve_kb = 64;
     config.packet_memory_overcommit_percent = 100;
     for (uint64_t seed = 101; seed <= 108; seed++)
-        walk(seed, WEIR_LINK_IP, &config, (unsigned)(seed % 3) * 10);
+        walk(seed, &config, (struct way){WEIR_LINK_IP, (unsigned)(seed % 3) * 10, 0});
 }
 
 static void test_any_calls_where_neighbours_are_to_be_found(void **state)
@@ -330,7 +408,15 @@ static void test_any_calls_where_neighbours_are_to_be_found(void **state)
     (void)state;
     struct weir_config config = pair_config();
     for (uint64_t seed = 201; seed <= 208; seed++)
-        walk(seed, WEIR_LINK_ETHERNET, &config, (unsigned)(seed % 4) * 15);
+        walk(seed, &config, (struct way){WEIR_LINK_ETHERNET, (unsigned)(seed % 4) * 15, 0});
+}
+
+static void test_any_calls_with_somebody_on_the_wire(void **state)
+{
+    (void)state;
+    struct weir_config config = pair_config();
+    for (uint64_t seed = 301; seed <= 308; seed++)
+        walk(seed, &config, (struct way){WEIR_LINK_IP, (unsigned)(seed % 2) * 10, 20});
 }
 
 int main(void)
@@ -339,6 +425,7 @@ int main(void)
         cmocka_unit_test(test_any_calls_in_any_order),
         cmocka_unit_test(test_any_calls_when_everything_is_scarce),
         cmocka_unit_test(test_any_calls_where_neighbours_are_to_be_found),
+        cmocka_unit_test(test_any_calls_with_somebody_on_the_wire),
     };
     return cmocka_run_group_tests_name("calls", tests, NULL, NULL);
 }

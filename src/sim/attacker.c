@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/attacker.h"
+
+#include <stdlib.h>
+
+#include "sim/build.h"
+
+enum { PAYLOAD_MAX = 600, PACKET_MAX = 1000 };
+
+struct attacker {
+    struct attacker_config config;
+    struct rng rng;
+};
+
+/* Numbers of the true segment, moved by a quarter to three quarters of the circle. */
+static struct tcp_seq far_from(struct attacker *a, struct tcp_seq seq)
+{
+    return seq_add(seq, (uint32_t)rng_between(&a->rng, UINT32_C(1) << 30, UINT32_C(3) << 30));
+}
+
+/* Numbers that may lie in the window, of what must not count all the same: a reset or a SYN that is
+ * not exactly at the next byte, data with an acknowledgment that cannot be (RFC 5961 3 to 5). */
+static void come_close(struct attacker *a, const struct sim_parsed *p, struct build_tcp *b)
+{
+    static const uint16_t flags[] = {TCP_RST, TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK, TCP_ACK,
+                                     TCP_FIN | TCP_ACK};
+    struct tcp_seq next = seq_add(p->seq, p->payload_len + 1);
+    b->flags = flags[rng_below(&a->rng, sizeof flags / sizeof flags[0])];
+    bool acks = (b->flags & (TCP_SYN | TCP_RST)) == 0;
+    b->seq = acks ? seq_add(next, (uint32_t)rng_below(&a->rng, 1000))
+                  : seq_add(next, (uint32_t)rng_between(&a->rng, 20000, 60000));
+    b->ack = far_from(a, p->ack);
+}
+
+static void forge(struct attacker *a, const struct middlebox_packet *packet)
+{
+    static const uint16_t flags[] = {TCP_RST,           TCP_RST | TCP_ACK, TCP_SYN,
+                                     TCP_SYN | TCP_ACK, TCP_ACK,           TCP_ACK | TCP_PSH,
+                                     TCP_FIN | TCP_ACK, 0,                 TCP_FLAGS};
+    const struct sim_parsed *p = &packet->parsed;
+    uint8_t payload[PAYLOAD_MAX], options[TCP_OPTION_BYTES_MAX], out[PACKET_MAX];
+    const uint8_t *true_options = p->bytes + p->transport_offset + TCP_HEADER_BYTES;
+    uint32_t options_len = p->payload_offset - p->transport_offset - TCP_HEADER_BYTES;
+    struct build_tcp b = {.ip = build_path(p, false),
+                          .source_port = p->source_port,
+                          .destination_port = p->destination_port,
+                          .seq = far_from(a, p->seq),
+                          .ack = p->ack,
+                          .window = (uint16_t)rng_u32(&a->rng),
+                          .option_bytes = {true_options, options_len}};
+    b.flags = flags[rng_below(&a->rng, sizeof flags / sizeof flags[0])];
+    if (rng_below(&a->rng, 2) == 0)
+        b.ack = far_from(a, p->ack);
+    if (rng_below(&a->rng, 2) == 0)
+        come_close(a, p, &b);
+    if (rng_below(&a->rng, 4) == 0) {
+        rng_bytes(&a->rng, options, sizeof options);
+        b.option_bytes = (struct weir_ref){options, 4 * rng_below(&a->rng, 11)};
+    }
+    if ((b.flags & TCP_URG) != 0)
+        b.urgent = (uint16_t)rng_u32(&a->rng);
+    if (rng_below(&a->rng, 2) == 0) {
+        rng_bytes(&a->rng, payload, sizeof payload);
+        b.payload = (struct weir_ref){payload, rng_between(&a->rng, 1, sizeof payload)};
+    }
+    uint32_t len = build_tcp(out, sizeof out, &b);
+    if (len > 0)
+        middlebox_inject(packet->box, (enum middlebox_port)packet->to, out, len);
+}
+
+static enum middlebox_verdict decide(void *ctx, struct middlebox_packet *packet)
+{
+    struct attacker *a = ctx;
+    const struct sim_parsed *p = &packet->parsed;
+    bool data = p->protocol == IP_PROTOCOL_TCP && p->transport_len > 0 && p->payload_len > 0 &&
+                (p->tcp_flags & (TCP_SYN | TCP_RST)) == 0;
+    if (data && packet->now < a->config.until && rng_chance(&a->rng, a->config.chance))
+        forge(a, packet);
+    return MIDDLEBOX_FORWARD;
+}
+
+struct middlebox *middlebox_add_attacker(struct sim *sim, const char *name,
+                                         const struct attacker_config *config)
+{
+    static const struct middlebox_kind kind = {.decide = decide, .destroy = free};
+    struct attacker *a = calloc(1, sizeof *a);
+    if (a == NULL)
+        return NULL;
+    a->config = *config;
+    a->rng = sim_rng(sim, name);
+    return middlebox_add(sim, name, &config->common, &kind, a);
+}

@@ -4,7 +4,7 @@
 # wire in memory. TAP.
 #     transfer.sh WEIR
 set -u
-weir=$1
+weir=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1

@@ -148,7 +148,7 @@ enum datagram_outcome datagram_output(struct net *net, struct datagram *d, weir_
     unsigned count = fragment_count(&source);
     if (count == 0 || (count > 1 && d->dont_fragment))
         return DATAGRAM_TOO_LONG;
-    if (d->next_fragment == 0 && (ip4 || count > 1))
+    if (d->next_fragment == 0 && (count > 1 || (ip4 && !d->dont_fragment)))
         source.id = d->id = next_id(net, d, ip4);
     if (count == 1)
         emit_whole(net, d, headroom, tx);

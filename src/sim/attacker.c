@@ -19,7 +19,8 @@ static struct tcp_seq far_from(struct attacker *a, struct tcp_seq seq)
 }
 
 /* Numbers that may lie in the window, of what must not count all the same: a reset or a SYN that is
- * not exactly at the next byte, data with an acknowledgment that cannot be (RFC 5961 3 to 5). */
+ * not exactly at the next byte, data with an acknowledgment that cannot be (RFC 5961 3 to 5). A
+ * reset may be exact by accident, once in some ten thousand. */
 static void come_close(struct attacker *a, const struct sim_parsed *p, struct build_tcp *b)
 {
     static const uint16_t flags[] = {TCP_RST, TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK, TCP_ACK,
@@ -46,8 +47,8 @@ static void forge(struct attacker *a, const struct middlebox_packet *packet)
                           .destination_port = p->destination_port,
                           .seq = far_from(a, p->seq),
                           .ack = p->ack,
-                          .window = (uint16_t)rng_u32(&a->rng),
                           .option_bytes = {true_options, options_len}};
+    b.window = (uint16_t)rng_u32(&a->rng);
     b.flags = flags[rng_below(&a->rng, sizeof flags / sizeof flags[0])];
     if (rng_below(&a->rng, 2) == 0)
         b.ack = far_from(a, p->ack);

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A middlebox that lets everything pass and sends forged TCP segments behind some of it, as one does
  * who knows the addresses and ports of a connection but not its numbers (RFC 5961): resets and SYNs
- * that are not exactly right, data and acknowledgments far from the windows, nonsense flags and
- * options. None of it may harm a
- * connection. */
+ * that are not exactly right, data and acknowledgments that cannot be, nonsense flags and options.
+ * None of it may harm a connection. */
 #ifndef WEIR_SIM_ATTACKER_H
 #define WEIR_SIM_ATTACKER_H
 

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "sim/attacker.h"
+#include "sim/middlebox_path.h"
 #include "sim/middlebox_tcp.h"
 #include "sim/scenario_kit.h"
 #include "sim/tcp_world.h"
@@ -135,7 +136,8 @@ static struct sim_dir_config draw_dir(struct swarm *s, unsigned dir)
     static const weir_time delays[] = {0, 50 * WEIR_NS_PER_US, WEIR_NS_PER_MS, 10 * WEIR_NS_PER_MS,
                                        80 * WEIR_NS_PER_MS};
     static const uint8_t batches[] = {0, 0, 4, 16, 64};
-    struct sim_dir_config d = {.rate_bps = PICK(s, rates), .delay = PICK(s, delays)};
+    struct sim_dir_config d = {.rate_bps = PICK(s, rates)};
+    d.delay = PICK(s, delays); /* one draw a statement: else their order is the compiler's choice */
     d.batch_max = PICK(s, batches);
     if (s->slow && d.rate_bps == 0)
         d.rate_bps = 10 * MBIT;
@@ -199,7 +201,8 @@ static void shrink_mtu(struct sim *sim, void *ctx)
     }
 }
 
-/* What may stand in the way, on bare IP (NF-53). NULL: nothing. */
+/* What may stand in the way, on bare IP (NF-53). NULL: nothing. Below 552 bytes fragments are sent in
+ * place of smaller segments (RFC 5927 7.2), which the watcher does not put together. */
 static struct middlebox *draw_box(struct swarm *s)
 {
     static const uint8_t kinds[] = {TCP_OPT_WINDOW_SCALE, TCP_OPT_SACK_PERMITTED,
@@ -209,12 +212,15 @@ static struct middlebox *draw_box(struct swarm *s)
                                        .until = s->faults_end};
     struct option_stripper_config stripper = {.segments = MIDDLEBOX_SYNS,
                                               .kind_count = 1,
-                                              .kinds = {PICK(s, kinds)},
-                                              .shorten = chance(s, 50)};
-    struct mss_clamp_config clamp = {.mss4_max = (uint16_t)between(s, 88, 1460),
-                                     .mss6_max = (uint16_t)between(s, 88, 1440)};
+                                              .kinds = {PICK(s, kinds)}};
+    stripper.shorten = chance(s, 50);
+    struct mss_clamp_config clamp = {.mss4_max = (uint16_t)between(s, 88, 1460)};
+    clamp.mss6_max = (uint16_t)between(s, 88, 1440);
+    struct path_mtu_config narrow = {.mtu_bytes = (uint32_t)between(s, s->ip6 ? 1280 : 560, s->mtu),
+                                     .router4 = build_addr("10.0.0.99"),
+                                     .router6 = build_addr("fd00::99")};
     struct ack_thinner_config thinner = {.every = (uint32_t)between(s, 2, 10)};
-    switch (rng_below(&s->rng, 12)) {
+    switch (rng_below(&s->rng, 13)) {
     case 0:
     case 1:
     case 2:
@@ -229,6 +235,9 @@ static struct middlebox *draw_box(struct swarm *s)
     case 5:
         note(s, "ACKs thinned by", thinner.every);
         return middlebox_add_ack_thinner(sim, "thinner", &thinner);
+    case 6:
+        note(s, "path MTU", narrow.mtu_bytes);
+        return middlebox_add_path_mtu(sim, "narrow", &narrow);
     default:
         return NULL;
     }

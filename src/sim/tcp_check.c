@@ -18,6 +18,7 @@ enum { STATES = WEIR_TCP_TIME_WAIT + 1 };
 /* A connection as it was after the last event. */
 struct shadow {
     bool live, known;
+    bool narrowed; /* the path's MTU got smaller, and not all was sent again */
     struct weir_tcp_info info; /* when it was seen last */
     uint64_t una, max, rcv_nxt; /* unwrapped: 0 at the SYN */
     unsigned epoch;            /* of the round that saw it last */
@@ -156,7 +157,10 @@ static void check_sending(struct exam *e)
     if (e->whole && max64 - una64 > i->send_queue_bytes + 2)
         fail(e, "I-01", "%llu outstanding, %llu queued", (unsigned long long)(max64 - una64),
              (unsigned long long)i->send_queue_bytes);
-    if (i->snd_nxt != i->snd_max && i->recovery != WEIR_TCP_LOSS &&
+    /* What no longer fits the path goes again, without a loss. */
+    s->narrowed |= s->known && i->path_mtu_bytes < s->info.path_mtu_bytes;
+    s->narrowed &= i->snd_nxt != i->snd_max;
+    if (i->snd_nxt != i->snd_max && i->recovery != WEIR_TCP_LOSS && !s->narrowed &&
         i->state >= WEIR_TCP_ESTABLISHED)
         fail(e, "I-02", "SND.NXT %u below SND.MAX %u, recovery %s", i->snd_nxt, i->snd_max,
              weir_tcp_recovery_name(i->recovery));

@@ -6,18 +6,24 @@
 #include "wire/ip6.h"
 
 /* The IP header at p, and the sum of the pseudo-header. Answers its length. */
-static size_t emit_ip(const struct tcp_emit *e, uint8_t *p, size_t tcp_len, struct csum *pseudo)
+static size_t emit_ip(const struct tcp_room *tcp, const struct tcp_emit *e, uint8_t *p,
+                      size_t tcp_len, struct csum *pseudo)
 {
     if (addr_is_ip4(*e->remote)) {
         struct ip4 h = {
             .source = ip4_from_addr(*e->local),
             .destination = ip4_from_addr(*e->remote),
             .payload_len = (uint16_t)tcp_len,
-            .dont_fragment = !e->may_fragment, /* so the identification may be 0 (RFC 6864 4.1) */
+            .dont_fragment = !e->may_fragment,
             .dscp = e->traffic_class >> 2,
             .ttl = e->ttl,
             .protocol = IP_PROTOCOL_TCP,
         };
+        if (e->may_fragment) /* else it may be 0 (RFC 6864 4.1) */
+            h.id = (uint16_t)fragment_id(&tcp->net->ids,
+                                         &(struct fragment_flow){.source = *e->local,
+                                                                 .destination = *e->remote,
+                                                                 .protocol = IP_PROTOCOL_TCP});
         *pseudo = ip4_pseudo(h.source, h.destination, IP_PROTOCOL_TCP, (uint16_t)tcp_len);
         return ip4_emit(p, IP4_HEADER_MIN, &h);
     }
@@ -72,7 +78,7 @@ void tcp_emit_segment(const struct tcp_room *tcp, struct tcp_emit *e, struct wei
                           .type = ip4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6};
         p += eth_emit(p, ETH_HEADER_MIN, &eth);
     }
-    p += emit_ip(e, p, header_len + payload, &e->pseudo);
+    p += emit_ip(tcp, e, p, header_len + payload, &e->pseudo);
     struct tcp_header h = {
         .source_port = e->local_port,
         .destination_port = e->remote_port,

@@ -81,5 +81,5 @@ uint32_t tcp_flow_label(const struct tcp_room *tcp, uint32_t stamp_offset)
 {
     uint8_t bytes[5] = {[4] = 1}; /* apart from what the key is used for above */
     store32(bytes, stamp_offset);
-    return (uint32_t)siphash13(&tcp->stamp_key, bytes, sizeof bytes) & 0xfffffU;
+    return (uint32_t)siphash24(&tcp->stamp_key, bytes, sizeof bytes) & 0xfffffU;
 }

@@ -437,7 +437,7 @@ static void send_data(struct visit *v)
             v->emit.flags |= TCP_FIN;
         v->emit.seq = tcp_wrap(seq);
         set_urgent(v, seq);
-        if (n != 0 && n == length_before) {
+        if (n != 0 && n == length_before && !v->emit.may_fragment) { /* each its own id */
             tcp_emit_next(v->tcp, &v->emit, &v->tx[v->n - 1], &v->tx[v->n]);
             v->n++;
         } else {

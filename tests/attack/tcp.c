@@ -359,8 +359,8 @@ static struct observation observe(struct tcp_peer *p, unsigned round)
     return seen;
 }
 
-/* Segments in the name of a victim, some of whose connections exist or none: what is seen elsewhere is
- * the same. */
+/* A few segments in the name of a victim that has a connection, or has none: what is seen elsewhere
+ * is the same. */
 static void probe(struct attack *a, bool exist, struct observation seen[8])
 {
     const struct weir_ref none = {NULL, 0};

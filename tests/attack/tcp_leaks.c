@@ -87,6 +87,16 @@ static void assert_balanced(const uint32_t *v, unsigned n, unsigned bits)
     }
 }
 
+/* How many pairs are near each other, numbers being of so many bits? */
+static unsigned count_near(const uint32_t *v, unsigned n, unsigned bits)
+{
+    unsigned near = 0;
+    for (unsigned i = 0; i < n; i++)
+        for (unsigned k = 0; k < i; k++)
+            near += (v[i] - v[k] + 32) << (32 - bits) < UINT32_C(64) << (32 - bits);
+    return near;
+}
+
 /* ---- secrets ---- */
 
 /* Numbers of every kind that must not be guessed, as they appear on the wire. */
@@ -281,6 +291,7 @@ static void ATK_INF_04_other_identifications_are_of_their_destination(void **sta
     }
     assert_true(count_distinct(first, HOSTS) >= HOSTS - 10); /* of 65536 */
     assert_true(count_distinct(steps, HOSTS) >= HOSTS - 10);
+    assert_in_range(count_near(first, HOSTS, 16), 66, 178); /* 122 by chance, and five deviations */
     assert_balanced(first, HOSTS, 16);
     assert_balanced(steps + 1, HOSTS - 1, 16);
     attack_end(a);
@@ -307,6 +318,7 @@ static void ATK_INF_05_identifications_of_fragments_are_of_their_destination(voi
     }
     assert_int_equal(count_distinct(first, HOSTS), HOSTS);
     assert_int_equal(count_distinct(steps, HOSTS), HOSTS);
+    assert_int_equal(count_near(first, HOSTS, 32), 0);
     assert_balanced(first, HOSTS, 32);
     assert_balanced(steps + 1, HOSTS - 1, 32);
     assert_int_equal(weir_udp_close(a->stack, udp), WEIR_OK);
@@ -410,6 +422,192 @@ static void ATK_INF_13_every_use_has_a_key_of_its_own_of_the_whole_secret(void *
     }
 }
 
+/* ---- budgets ---- */
+
+enum { ROUNDS = 60, LOOKS = 3 };
+
+/* How often an attacker is answered on a connection of its own, by resets and by ICMP errors, while in
+ * the victim's name its connection is sent what asks for answers, or is not. */
+static void watch_budgets(bool forge, uint8_t seen[ROUNDS][LOOKS])
+{
+    struct attack *a = begin();
+    uint8_t packet[128];
+    weir_handle listener = tcp_listener(a, 80, 8);
+    struct tcp_peer victim = peer_of(a, peer4(TUN, 2), 0);
+    struct tcp_peer attacker = peer_of(a, peer4(TUN, 300), 0), closed = attacker;
+    peer_connects(&victim, listener);
+    peer_connects(&attacker, listener);
+    closed.own_port = 9;
+    memset(seen, 0, (size_t)ROUNDS * LOOKS);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < 50 && forge; i++) {
+            peer_segment(&victim, TCP_SYN, i, 0, nothing);
+            peer_segment(&victim, TCP_RST, victim.seq + 1 + i, 0, nothing);
+            peer_segment(&victim, TCP_ACK, victim.seq, victim.ack + 100000 + i, nothing);
+        }
+        for (unsigned i = 0; i < 10; i++) {
+            peer_segment(&attacker, TCP_SYN, i, 0, nothing);
+            seen[round][0] += (uint8_t)a->out_count;
+            peer_segment(&closed, TCP_ACK, i, i, nothing);
+            seen[round][1] += (uint8_t)a->out_count;
+            attack_ip(a, packet, put_udp(packet, attacker.peer, attacker.own, 8));
+            seen[round][2] += (uint8_t)a->out_count;
+        }
+        attack_pass(a, 250 * MS);
+    }
+    peer_ends(&victim);
+    peer_ends(&attacker);
+    finish(a, listener);
+}
+
+static void ATK_INF_11_what_a_connection_is_sent_shows_in_no_other_budget(void **state)
+{
+    (void)state;
+    static uint8_t with[ROUNDS][LOOKS], without[ROUNDS][LOOKS];
+    unsigned sum[LOOKS] = {0};
+    watch_budgets(true, with);
+    watch_budgets(false, without);
+    assert_memory_equal(with, without, sizeof with);
+    for (unsigned i = 0; i < ROUNDS * LOOKS; i++)
+        sum[i % LOOKS] += with[i / LOOKS][i % LOOKS];
+    for (unsigned i = 0; i < LOOKS; i++) /* each budget was spent, and only then says something */
+        assert_in_range(sum[i], 1, ROUNDS * 10 - 1);
+}
+
+/* ---- memory ---- */
+
+enum { RECORD_MAX = 1 << 20, STALE = 0xa5, STALE_RUN = 4 };
+
+/* All that left, each packet behind its interface and length. */
+struct record {
+    uint8_t *bytes;
+    size_t len;
+    unsigned packets, stale; /* packets with a run of what the memory was filled with */
+};
+
+static void record_packet(void *ctx, const struct weir_tap_packet *packet)
+{
+    struct record *r = ctx;
+    const struct weir_tx *tx = packet->tx;
+    if (tx == NULL)
+        return;
+    assert_true(r->len + tx->len + 5 <= RECORD_MAX);
+    r->bytes[r->len] = (uint8_t)packet->ifindex;
+    store32(r->bytes + r->len + 1, tx->len);
+    size_t at = r->len + 5, begin = at;
+    memcpy(r->bytes + at, tx->headers + tx->header_start, tx->header_len);
+    at += tx->header_len;
+    for (unsigned i = 0; i < tx->frag_count; i++) {
+        memcpy(r->bytes + at, tx->frag[i].data, tx->frag[i].len);
+        at += tx->frag[i].len;
+    }
+    assert_int_equal(at - begin, tx->len);
+    unsigned run = 0, longest = 0;
+    for (size_t i = begin; i < at; i++) {
+        run = r->bytes[i] == STALE ? run + 1 : 0;
+        longest = run > longest ? run : longest;
+    }
+    r->stale += longest >= STALE_RUN;
+    r->packets++;
+    r->len = at;
+}
+
+/* The life of a connection: options, holes, challenges, urgent data, a window of zero, retransmission,
+ * keepalive with an octet, closing, TIME-WAIT. */
+static void live(struct attack *a, weir_handle listener, struct weir_addr peer)
+{
+    static const uint8_t data[1300];
+    struct tcp_peer p = peer_of(a, peer, 0);
+    a->answers_max = 16;
+    p.stamps = true;
+    assert_int_equal(peer_gives(&p, TCP_SYN, data, 5), WEIR_DROP_NONE);
+    peer_takes(&p, 0);
+    peer_segment(&p, TCP_SYN, 1, 0, nothing);
+    assert_int_equal(peer_gives(&p, TCP_ACK, NULL, 0), WEIR_DROP_NONE);
+    assert_int_equal(weir_tcp_accept(a->stack, listener, 1, &p.handle), WEIR_OK);
+    peer_segment(&p, TCP_ACK, p.seq + 100, p.ack, (struct weir_ref){data, 100}); /* a hole */
+    peer_segment(&p, TCP_SYN, 1, 0, nothing);
+    peer_gives(&p, TCP_ACK | TCP_PSH, data, 100);
+    p.seq += 100;
+    assert_int_equal(weir_tcp_send(a->stack, p.handle, data, 1300, 0), 1300);
+    assert_int_equal(weir_tcp_send(a->stack, p.handle, data, 7, WEIR_TCP_URGENT), 7);
+    attack_pass(a, 5 * S); /* and again */
+    p.ack += 1307;
+    p.window = 0;
+    peer_gives(&p, TCP_ACK, NULL, 0);
+    assert_int_equal(weir_tcp_send(a->stack, p.handle, data, 50, 0), 50);
+    attack_pass(a, 5 * S); /* probes */
+    p.window = PEER_WINDOW;
+    peer_gives(&p, TCP_ACK, NULL, 0);
+    attack_pass(a, 1 * S);
+    p.ack += 50;
+    peer_gives(&p, TCP_ACK, NULL, 0);
+    assert_int_equal(weir_tcp_set(a->stack, p.handle, WEIR_TCP_KEEPALIVE_IDLE_S, 1), WEIR_OK);
+    assert_int_equal(weir_tcp_set(a->stack, p.handle, WEIR_TCP_KEEPALIVE_OCTET, 1), WEIR_OK);
+    assert_int_equal(weir_tcp_set(a->stack, p.handle, WEIR_TCP_KEEPALIVE, 1), WEIR_OK);
+    attack_pass(a, 3 * S);
+    uint8_t read[1500];
+    while (weir_tcp_receive(a->stack, p.handle, read, sizeof read, 0) > 0)
+        ;
+    assert_int_equal(weir_tcp_close(a->stack, p.handle), WEIR_OK);
+    attack_pass(a, 0);
+    p.ack++;
+    peer_gives(&p, TCP_ACK | TCP_FIN, NULL, 0);
+    assert_int_equal(a->stack->tcp.waits.in_use, 1);
+    p.own_port = 9;
+    peer_segment(&p, TCP_ACK, 1, 1, nothing);
+    attack_pass(a, 100 * S);
+    read_events(a);
+}
+
+/* Everything else: echo, errors, datagrams whole and cut, and questions for a neighbour. */
+static void talk(struct attack *a, weir_handle udp, struct weir_addr own, struct weir_addr peer,
+                 struct weir_addr unknown)
+{
+    uint8_t packet[2048];
+    attack_ip(a, packet, put_echo(packet, peer, own, 0));
+    attack_ip(a, packet, put_udp(packet, peer, own, 1000));
+    attack_pass(a, 1 * S);
+    send_udp(a, udp, peer, 1);
+    send_udp(a, udp, peer, 3001);
+    send_udp(a, udp, unknown, 10);
+    attack_pass(a, 10 * S);
+}
+
+static struct record life_in_memory_of(uint8_t fill)
+{
+    struct record r = {.bytes = malloc(RECORD_MAX)};
+    assert_non_null(r.bytes);
+    struct weir_config config = tcp_attack_config();
+    config.tap = (struct weir_tap){record_packet, &r};
+    assert_true(weir_stack_size(&config) < 2 << 21); /* attack_begin() fills both of its ends */
+    struct attack *a = attack_begin(&config, fill);
+    weir_handle listener = tcp_listener(a, 80, 8), udp = open_udp(a);
+    for (a->ifindex = 0; a->ifindex < INTERFACES; a->ifindex++) {
+        live(a, listener, peer4(a->ifindex, 2));
+        live(a, listener, peer6(a->ifindex, 2));
+        talk(a, udp, own4(a->ifindex), peer4(a->ifindex, 2), peer4(a->ifindex, 77));
+        talk(a, udp, own6(a->ifindex), peer6(a->ifindex, 2), peer6(a->ifindex, 77));
+    }
+    a->ifindex = TUN;
+    assert_int_equal(weir_udp_close(a->stack, udp), WEIR_OK);
+    finish(a, listener);
+    return r;
+}
+
+/* The same history in memory of other contents: a byte that was not set differs. */
+static void ATK_INF_07_nothing_of_the_memory_before_leaves(void **state)
+{
+    (void)state;
+    struct record stale = life_in_memory_of(STALE), zero = life_in_memory_of(0);
+    assert_true(stale.packets > 100);
+    assert_int_equal(stale.stale, 0);
+    assert_int_equal(zero.len, stale.len);
+    assert_memory_equal(zero.bytes, stale.bytes, stale.len);
+    free(stale.bytes);
+    free(zero.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -418,8 +616,10 @@ int main(void)
         cmocka_unit_test(ATK_INF_04_a_segment_has_no_identification),
         cmocka_unit_test(ATK_INF_04_other_identifications_are_of_their_destination),
         cmocka_unit_test(ATK_INF_05_identifications_of_fragments_are_of_their_destination),
+        cmocka_unit_test(ATK_INF_07_nothing_of_the_memory_before_leaves),
         cmocka_unit_test(ATK_INF_09_without_entropy_there_is_none),
         cmocka_unit_test(ATK_INF_10_a_flow_label_tells_nothing_of_another),
+        cmocka_unit_test(ATK_INF_11_what_a_connection_is_sent_shows_in_no_other_budget),
         cmocka_unit_test(ATK_INF_13_every_use_has_a_key_of_its_own_of_the_whole_secret),
     };
     return cmocka_run_group_tests_name("attack_tcp_leaks", tests, NULL, NULL);

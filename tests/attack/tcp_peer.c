@@ -78,6 +78,7 @@ struct tcp_peer peer_of(struct attack *a, struct weir_addr peer, unsigned number
         .port = (uint16_t)(PEER_PORT + number),
         .seq = 1000000 + number * 7919,
         .ts_val = 5000,
+        .window = PEER_WINDOW,
     };
 }
 
@@ -101,7 +102,7 @@ unsigned peer_segment(const struct tcp_peer *p, uint16_t flags, uint32_t seq, ui
                             .seq = seq_make(seq),
                             .ack = seq_make(ack),
                             .flags = flags,
-                            .window = PEER_WINDOW,
+                            .window = p->window,
                             .urgent = p->urgent,
                             .options = &options,
                             .payload = data};

@@ -17,6 +17,7 @@ struct tcp_peer {
     uint32_t seq, ack;
     bool stamps; /* timestamps were agreed on */
     uint32_t ts_val, ts_recent;
+    uint16_t window; /* as sent: PEER_WINDOW at first */
     uint16_t urgent; /* pointer of what it sends with URG */
     weir_handle handle; /* of the stack's end */
 };

@@ -18,6 +18,14 @@ static struct tcp_talk_config exchange(uint64_t there, uint64_t back)
 static const struct sim_dir_config paths[] = {
     {.delay = PAIR_DELAY}, {.delay = PAIR_DELAY, .rate_bps = 10000000}};
 
+/* By IPv6, as it is or between the same ports. */
+static struct tcp_talk_config by_ip6(struct tcp_talk_config talk)
+{
+    for (unsigned i = talk.crossing ? 0 : 1; i < 2; i++)
+        talk.address[i] = tcp_world_addr(i, true);
+    return talk;
+}
+
 /* How many packets the exchange takes when nothing goes wrong. */
 static void count(const struct tcp_talk_config *talk, const struct sim_dir_config *path,
                   unsigned sent[SIM_DIRS])
@@ -31,19 +39,21 @@ static void count(const struct tcp_talk_config *talk, const struct sim_dir_confi
     pair_end(&pair, "nothing wrong", 0, 0);
 }
 
-/* Run the exchange with one action on each packet in turn. */
+/* Run the exchange with one action on each packet in turn: by IPv4, and by IPv6 over a link with a
+ * rate. */
 static void each(const struct tcp_talk_config *talk, enum sim_fault_action action, const char *what)
 {
     for (unsigned p = 0; p < sizeof paths / sizeof paths[0]; p++) {
+        struct tcp_talk_config it = p == 0 ? *talk : by_ip6(*talk);
         unsigned sent[SIM_DIRS];
-        count(talk, &paths[p], sent);
+        count(&it, &paths[p], sent);
         assert_true(sent[0] >= 5 && sent[1] >= 5);
         for (unsigned dir = 0; dir < SIM_DIRS; dir++)
             for (unsigned k = 0; k < sent[dir]; k++) {
                 struct pair pair;
                 pair_begin(&pair, &(struct pair_config){.dir = &paths[p]});
                 pair_fault(&pair, (enum sim_dir)dir, k, action);
-                (void)tcp_apps_talk(pair.world.apps, talk);
+                (void)tcp_apps_talk(pair.world.apps, &it);
                 pair_end(&pair, what, dir, k);
             }
     }
@@ -104,6 +114,34 @@ static void test_NF_04_every_pair_of_segments_lost(void **state)
             (void)tcp_apps_talk(pair.world.apps, &talk);
             pair_end(&pair, "lost together", a, b);
         }
+}
+
+/* Which of the first segments with data are lost. */
+struct mask {
+    unsigned lost, seen;
+};
+
+static bool is_masked(void *ctx, const struct sim_parsed *packet)
+{
+    struct mask *mask = ctx;
+    (void)packet;
+    return mask->seen < 32 && (mask->lost >> mask->seen++ & 1) != 0;
+}
+
+static void test_NF_05_every_set_of_the_first_nine_segments_lost(void **state)
+{
+    (void)state;
+    struct tcp_talk_config talk = exchange(14000, 0);
+    for (unsigned lost = 0; lost < 1U << 9; lost++) {
+        struct mask mask = {.lost = lost};
+        struct sim_fault drop = {.match = {.payload_min = 1, .fn = is_masked, .ctx = &mask},
+                                 .action = SIM_FAULT_DROP};
+        struct pair pair;
+        pair_begin(&pair, &(struct pair_config){0});
+        assert_true(sim_fault_add(pair.link, SIM_A_TO_B, &drop) >= 0);
+        (void)tcp_apps_talk(pair.world.apps, &talk);
+        pair_end(&pair, "lost, as bits", lost, 0);
+    }
 }
 
 /* The next order of n numbers, in the order of dictionaries; false behind the last. */
@@ -279,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_NF_12_every_segment_twice_in_turn),
         cmocka_unit_test(test_NF_13_every_segment_damaged_in_turn),
         cmocka_unit_test(test_NF_04_every_pair_of_segments_lost),
+        cmocka_unit_test(test_NF_05_every_set_of_the_first_nine_segments_lost),
         cmocka_unit_test(test_NF_10_every_order_of_up_to_five_segments),
         cmocka_unit_test(test_NF_44_the_ends_of_both_streams_in_every_order),
         cmocka_unit_test(test_NF_20_the_path_gets_narrower_in_a_transfer),

@@ -13,6 +13,7 @@
 
 #include "sim/fault.h"
 #include "sim/tcp_world.h"
+#include "wire/tcp.h"
 
 enum { PAIR_PORT = 5001 };
 

@@ -622,6 +622,32 @@ static void test_in_sequence_as_much_is_taken_as_memory_holds(void **state)
     receiver_free(r);
 }
 
+/* A reader that does not read may not eat what lets others go on: the reserve is opened for it when
+ * it has nothing to read, one superblock, and no further. */
+static void test_the_reserve_is_for_who_has_nothing_to_read(void **state)
+{
+    (void)state;
+    struct receiver *r = receiver_new((struct receiver_config){
+        .superblocks = 4, .urgent_superblocks = 3, .overcommit_percent = 10000});
+    uint32_t others[4];
+    for (unsigned i = 0; i < 4; i++) { /* all that is for everybody */
+        others[i] = blocks_take(&r->blocks, BLOCKS_16K, BLOCKS_NORMAL);
+        assert_int_not_equal(others[i], BLOCKS_NONE);
+    }
+    assert_int_equal(blocks_take(&r->blocks, BLOCKS_16K, BLOCKS_NORMAL), BLOCKS_NONE);
+    for (unsigned round = 0; round < 4; round++) {
+        uint64_t begin = r->c->rcv_nxt - r->first;
+        do
+            send_acks(r);
+        while (arrive(r, r->c->rcv_nxt - r->first, 1000) == WEIR_DROP_NONE);
+        assert_in_range(r->c->rcv_nxt - r->first - begin, 1, BLOCKS_SUPERBLOCK_BYTES);
+        read_bytes(r, unread(r)); /* which makes room */
+    }
+    for (unsigned i = 0; i < 4; i++)
+        blocks_give(&r->blocks, others[i]);
+    receiver_free(r);
+}
+
 /* A FIN behind data that found no memory has not come. */
 static void test_a_fin_behind_refused_data_is_refused(void **state)
 {
@@ -829,6 +855,7 @@ int main(void)
         cmocka_unit_test(test_pools_shared_with_others_may_be_empty),
         cmocka_unit_test(test_out_of_order_data_leaves_memory_for_data_in_sequence),
         cmocka_unit_test(test_in_sequence_as_much_is_taken_as_memory_holds),
+        cmocka_unit_test(test_the_reserve_is_for_who_has_nothing_to_read),
         cmocka_unit_test(test_a_fin_behind_refused_data_is_refused),
         cmocka_unit_test(test_fin_in_sequence),
         cmocka_unit_test(test_ATK_BLD_10_fin_above_a_hole_waits_until_the_hole_is_filled),

@@ -220,7 +220,7 @@ static bool open_control(struct host *h, const char *path)
 static bool run(struct host *h, uint64_t seed, const char *control)
 {
     const struct arguments *a = h->a;
-    h->tcp = tcp_host_new(h->station.stack, a->device.connections_max);
+    h->tcp = tcp_host_new(h->station.stack, a->device.connections_max, a->device.packet_memory_kb);
     if (h->tcp == NULL) {
         cli_error("no memory");
         return false;

@@ -19,6 +19,7 @@ enum {
     SIDES,
     STACK_ALIGNMENT = 64,
     CONNECTIONS = 64,
+    MEMORY_KB = 16384,
     EVENTS = 32,
     STEPS = 32, /* of the wire, in one turn */
     MTU_DEFAULT = 1500
@@ -48,6 +49,7 @@ static weir_stack *make_stack(const struct weir_memwire_config *wire, struct wei
     struct weir_config config;
     struct weir_iface_config iface;
     weir_config_default(&config);
+    config.packet_memory_kb = MEMORY_KB;
     if (entropy_bytes(config.secret, sizeof config.secret) != WEIR_OK ||
         entropy_bytes(&config.seed, sizeof config.seed) != WEIR_OK) {
         cli_error("no random bytes from the system: %m");
@@ -84,7 +86,7 @@ static bool make_server(struct memory *m, const struct memory_args *args)
     }
     if (!http_server_init(&m->http))
         return false;
-    m->host = tcp_host_new(m->stack[SERVER], CONNECTIONS);
+    m->host = tcp_host_new(m->stack[SERVER], CONNECTIONS, MEMORY_KB);
     int error =
         m->host != NULL ? tcp_host_listen(m->host, &m->http.service, args->port) : WEIR_E_MEMORY;
     if (error != WEIR_OK)

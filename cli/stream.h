@@ -18,9 +18,12 @@ struct stream_calls {
 
 struct stream {
     const struct stream_calls *calls;
-    void *ctx;          /* of TCP: the stack */
-    weir_handle handle; /* of TCP */
+    void *ctx;               /* of TCP: the stack */
+    weir_handle handle;      /* of TCP */
+    uint32_t send_bytes_max; /* of TCP: how far room() may let the send buffer grow */
 };
+
+enum { STREAM_SEND_BYTES_MAX = 4 << 20 /* unless something else is set */ };
 
 /* A connection as a stream. Owner: nobody holds anything; closing it stays the caller's. */
 struct stream stream_tcp(weir_stack *stack, weir_handle handle);

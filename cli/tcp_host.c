@@ -6,7 +6,9 @@
 #include "station.h"
 
 enum {
-    NONE = -1 /* no place */
+    NONE = -1, /* no place */
+    SHARE_MIN = 16384,
+    BUFFER_MAX = 262144 /* of receiving: what a listener begins with */
 };
 
 #define RETRY WEIR_NS_PER_MS
@@ -37,6 +39,8 @@ struct listener {
 
 struct tcp_host {
     weir_stack *stack;
+    uint64_t memory_bytes;
+    uint32_t receive_bytes_max; /* of the listeners, now */
     struct listener listener[TCP_HOST_LISTENERS_MAX];
     unsigned listeners, places, used;
     int first_free, first_turn, last_turn, first_retry, last_retry;
@@ -47,13 +51,16 @@ struct tcp_host {
     struct place place[];
 };
 
-struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max)
+struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max,
+                              uint32_t packet_memory_kb)
 {
     struct tcp_host *host =
         calloc(1, sizeof *host + (size_t)connections_max * sizeof host->place[0]);
     if (host == NULL)
         return NULL;
     host->stack = stack;
+    host->memory_bytes = (uint64_t)packet_memory_kb * 1024;
+    host->receive_bytes_max = BUFFER_MAX;
     host->places = connections_max;
     host->first_turn = host->last_turn = host->first_retry = host->last_retry = NONE;
     for (unsigned i = 0; i < connections_max; i++)
@@ -135,6 +142,30 @@ static void age_append(struct tcp_host *host, int i)
 
 /* ---- connections ---- */
 
+/* What each connection may have of the packet memory: a quarter of it is for sending, a quarter for
+ * receiving, and the rest for those who had more before the others came. */
+static uint32_t share(const struct tcp_host *host)
+{
+    uint64_t bytes = host->memory_bytes / 4 / (host->used > 0 ? host->used : 1);
+    if (bytes > STREAM_SEND_BYTES_MAX)
+        return STREAM_SEND_BYTES_MAX;
+    return bytes > SHARE_MIN ? (uint32_t)bytes : SHARE_MIN;
+}
+
+/* The receive buffers of connections to come, in powers of two so that it seldom changes. */
+static void share_receiving(struct tcp_host *host)
+{
+    uint32_t bytes = BUFFER_MAX;
+    while (bytes > share(host))
+        bytes /= 2;
+    if (bytes == host->receive_bytes_max)
+        return;
+    host->receive_bytes_max = bytes;
+    for (unsigned k = 0; k < host->listeners; k++)
+        (void)weir_tcp_set(host->stack, host->listener[k].handle, WEIR_TCP_RECEIVE_BYTES_MAX,
+                           bytes);
+}
+
 static const struct tcp_service *service_of(const struct tcp_host *host, const struct place *p)
 {
     return host->listener[p->listener].service;
@@ -211,6 +242,7 @@ static bool take_turn(struct tcp_host *host, int i)
 {
     struct place *p = &host->place[i];
     const struct tcp_service *service = service_of(host, p);
+    p->stream.send_bytes_max = share(host);
     switch (service->turn(service->ctx, p->state, &p->stream)) {
     case STREAM_WAIT:
         if (!p->gone)
@@ -280,6 +312,7 @@ weir_time tcp_host_turn(struct tcp_host *host, weir_time now)
     weir_time next = silence(host);
     for (unsigned k = 0; k < host->listeners; k++)
         accept_all(host, k);
+    share_receiving(host);
     take_retries(host);
     int last = host->last_turn, i = host->first_turn;
     while (i != NONE) { /* who wants another turn comes behind `last` */

@@ -24,9 +24,11 @@ struct tcp_service {
 
 struct tcp_host;
 
-/* A table for `connections_max` connections of a stack. Owner: the caller frees it, before the
- * stack. NULL: no memory. */
-struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max);
+/* A table for `connections_max` connections of a stack with so much packet memory, of which each
+ * gets its share: who does not read what he asked for must not take it all. Owner: the caller frees
+ * it, before the stack. NULL: no memory. */
+struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max,
+                              uint32_t packet_memory_kb);
 
 /* Listen on a port of all addresses. The service stays the caller's. Errors: those of
  * weir_tcp_open() and weir_tcp_listen(), and WEIR_E_EXHAUSTED (TCP_HOST_LISTENERS_MAX). */

@@ -79,7 +79,7 @@ static void open_small_world(struct world *w, unsigned places, uint32_t memory_k
     assert_int_equal(weir_addr_parse("10.9.0.2", &w->server), WEIR_OK);
     struct weir_port a = {w->stack[0], input, output}, b = {w->stack[1], input, output};
     assert_int_equal(weir_memwire_init(&w->wire, &wire, &a, &b), WEIR_OK);
-    assert_non_null(w->host = tcp_host_new(w->stack[1], places));
+    assert_non_null(w->host = tcp_host_new(w->stack[1], places, memory_kb));
     tcp_services_init(&w->services);
     assert_true(tcp_services_open(&w->services, w->host, (1U << TCP_SERVICES_MAX) - 1));
 }
@@ -344,6 +344,34 @@ static void test_little_packet_memory_delays_and_loses_nothing(void **state)
     close_world(&w);
 }
 
+/* Who asks for much and reads nothing does not starve the others. */
+static void test_who_does_not_read_holds_a_share_of_memory_only(void **state)
+{
+    static struct world w;
+    (void)state;
+    enum { MEMORY_KB = 4096, EACH = 100000, ROUNDS = 500 };
+    size_t sent = 0;
+    fill();
+    open_small_world(&w, CLIENTS_MAX, MEMORY_KB);
+    for (unsigned i = 0; i + 1 < CLIENTS_MAX; i++)
+        dial(&w, 19)->got = DATA; /* it reads no more */
+    pass(&w, 10 * WEIR_NS_PER_S);
+    struct client *talker = dial(&w, 7);
+    for (unsigned k = 0; k < ROUNDS && talker->got < EACH; k++) {
+        int n = weir_tcp_send(w.stack[0], talker->handle, data + sent, EACH - sent, 0);
+        sent += n > 0 ? (size_t)n : 0;
+        pass(&w, 10 * WEIR_NS_PER_MS);
+    }
+    assert_int_equal(talker->got, EACH);
+    assert_memory_equal(talker->in, data, EACH);
+    struct weir_tcp_info info;
+    uint64_t held = 0;
+    for (uint64_t cursor = 0; weir_tcp_next(w.stack[1], &cursor, &info);)
+        held += info.send_queue_bytes;
+    assert_true(held > 11 * 16384 && held < MEMORY_KB * 1024 / 2);
+    close_world(&w);
+}
+
 static void test_the_silent_are_reset(void **state)
 {
     static struct world w;
@@ -395,6 +423,7 @@ int main(void)
         cmocka_unit_test(test_chargen_goes_on_until_the_client_closes),
         cmocka_unit_test(test_who_comes_when_all_places_are_taken_waits),
         cmocka_unit_test(test_little_packet_memory_delays_and_loses_nothing),
+        cmocka_unit_test(test_who_does_not_read_holds_a_share_of_memory_only),
         cmocka_unit_test(test_the_silent_are_reset),
         cmocka_unit_test(test_events_of_others_are_left_to_them),
     };

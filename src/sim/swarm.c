@@ -329,7 +329,8 @@ static void draw_hosts(struct swarm *s, bool ethernet)
                                       .link = ethernet ? WEIR_LINK_ETHERNET : WEIR_LINK_IP,
                                       .mtu_bytes = s->mtu,
                                       .slow = s->slow || ethernet || s->stops == i ||
-                                              s->jumps || s->tick[i] > 0};
+                                              s->jumps || s->tick[i] > 0 ||
+                                              config.packet_memory_kb < 1024};
         if (chance(s, 40))
             host.capabilities = WEIR_CAP_TX_CHECKSUM;
         if (chance(s, 40))

@@ -80,7 +80,7 @@ static void check_timestamps(struct seen *s)
         if (!h->has_ts_seen || (int32_t)(s->options.ts_ecr - h->ts_seen) > 0)
             watch_fail(s, "I-36", "the echo %u is of no timestamp that came", s->options.ts_ecr);
         uint32_t oldest = h->ts_recent_at == s->now ? h->ts_before : h->ts_recent;
-        if (h->ts_known && !seen_has(s, TCP_SYN) &&
+        if (h->ts_known && !h->unsure && !seen_has(s, TCP_SYN) &&
             s->options.ts_ecr - oldest > h->ts_recent - oldest)
             watch_fail(s, "I-36", "the echo is %u, but %u is to be echoed", s->options.ts_ecr,
                        h->ts_recent);
@@ -262,7 +262,8 @@ static bool begin_with_syn(struct seen *s)
                    h->iss.v);
         return false;
     }
-    if (!same || h->dead || h->sent_rst) {
+    h->sent_rst = false;
+    if (!same || h->dead) {
         half_reset(h);
         h->has_iss = true;
         h->iss = s->header.seq;

@@ -171,6 +171,29 @@ static void test_ATK_INF_06_timestamps_on_the_wire_have_the_offset(void **state)
     host_close(h);
 }
 
+/* RFC 6437 3: one label for a flow, and those of different flows unrelated. */
+static void test_ATK_INF_10_flow_labels_are_evenly_spread_and_tell_nothing(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    struct spread values = {0}, next = {0};
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        struct tcp_tuple t = tuple_of(i), host = t;
+        host.remote.bytes[15] ^= 1;
+        uint32_t offset = tcp_stamp_offset(&h->tcp, &t), label = tcp_flow_label(&h->tcp, offset);
+        assert_int_equal(tcp_flow_label(&h->tcp, offset), label);
+        assert_true(label <= 0xfffff);
+        note(&values, label, 20);
+        note(&next, (label ^ tcp_flow_label(&h->tcp, tcp_stamp_offset(&h->tcp, &host))) & 0xfffff,
+             20);
+    }
+    assert_even(&values, 20);
+    /* Each pair of hosts counts at most twice: the variance doubles. */
+    for (unsigned i = 0; i < 64; i++)
+        assert_true(within(next.top[i], SAMPLES / 64, 2 * SAMPLES / 64));
+    host_close(h);
+}
+
 /* ---- ports ---- */
 
 static uint16_t choose(struct host *h, unsigned remote, uint16_t remote_port)
@@ -310,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_ISN_offset_and_table_hash_do_not_tell_of_each_other),
         cmocka_unit_test(test_ATK_INF_06_each_tuple_has_an_offset_of_its_own_for_ever),
         cmocka_unit_test(test_ATK_INF_06_timestamps_on_the_wire_have_the_offset),
+        cmocka_unit_test(test_ATK_INF_10_flow_labels_are_evenly_spread_and_tell_nothing),
         cmocka_unit_test(test_ATK_INF_03_ports_are_evenly_drawn_to_one_and_to_many),
         cmocka_unit_test(test_ATK_INF_03_the_next_port_does_not_follow_from_the_last),
         cmocka_unit_test(test_another_secret_draws_other_ports),

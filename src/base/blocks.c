@@ -108,6 +108,9 @@ static bool warm_flush(struct blocks *blocks)
 static uint32_t super_take(struct blocks *blocks, enum blocks_class class,
                            enum blocks_priority priority)
 {
+    /* A part of the reserve that was opened is for nobody else until it is whole again. */
+    if (priority != BLOCKS_URGENT && blocks->superblocks_free < blocks->urgent_superblocks)
+        return BLOCKS_NONE;
     uint32_t number = blocks->partial[class];
     bool opened = number == BLOCKS_NONE;
     if (opened) {

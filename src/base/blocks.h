@@ -21,7 +21,7 @@
  *   payload bytes.
  * - The last `urgent_superblocks` empty superblocks are opened only for BLOCKS_URGENT: the data
  *   at rcv_nxt, which lets a receiver make progress and free memory when promises were
- *   overcommitted. */
+ *   overcommitted. While one of them is open, nobody else gets anything. */
 #ifndef WEIR_BASE_BLOCKS_H
 #define WEIR_BASE_BLOCKS_H
 

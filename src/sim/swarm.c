@@ -299,9 +299,10 @@ static struct weir_config draw_stack(struct swarm *s)
     c.ranges_max = (uint32_t)sized(s, 128, 4096);
     c.tcp_window_floor_bytes = (uint32_t)sized(s, 1024, 65535);
     c.tcp_syn_data = chance(s, 50);
-    if (chance(s, 40)) {
-        c.packet_memory_kb = (uint32_t)sized(s, 1024, 8192);
-        c.packet_memory_reserve_kb = 128;
+    if (chance(s, 50)) {
+        bool scarce = chance(s, 40);
+        c.packet_memory_kb = (uint32_t)(scarce ? sized(s, 256, 1024) : sized(s, 1024, 8192));
+        c.packet_memory_reserve_kb = scarce ? 64 : 128;
         c.packet_memory_overcommit_percent = (uint32_t)between(s, 100, 400);
     }
     note(s, "memory KB", c.packet_memory_kb);

@@ -49,10 +49,18 @@ void tcp_conn_rings(struct tcp_room *tcp, struct tcp_conn *c, uint64_t snd_head,
     ring_init(&c->receive, tcp->blocks, class_for(c->set.receive_bytes_max, 0), rcv_head);
 }
 
+void tcp_send_class(struct tcp_conn *c, enum blocks_class class)
+{
+    ring_set_class(&c->send, class);
+    if (c->state >= WEIR_TCP_ESTABLISHED) /* a segment lies in two blocks: the MSS may grow */
+        cc_mss(&c->cc, tcp_send_mss(c));
+}
+
 bool tcp_send_resize(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes)
 {
-    if (ring_is_empty(&c->send))
-        ring_set_class(&c->send, class_for(bytes, packet_bytes_max(tcp, c)));
+    enum blocks_class class = class_for(bytes, packet_bytes_max(tcp, c));
+    if (ring_is_empty(&c->send) && c->send.class != class)
+        tcp_send_class(c, class);
     return bytes <= ring_bytes_max((enum blocks_class)c->send.class);
 }
 

@@ -140,8 +140,10 @@ static uint64_t whole_and_rest(const struct tcp_room *tcp, const struct tcp_conn
         return n;
     if (n == available) /* the end of the queue; a FIN may go at once */
         return (c->fin_queued && window > n) || small_may_go(tcp, c, whole) ? n : whole;
-    if (n == cwnd || whole > 0)
-        return whole; /* there will be room for a full one */
+    if (whole > 0)
+        return whole;
+    if (n == cwnd) /* there will be room for a full one, if anything comes to make it */
+        return outstanding(c) == 0 ? n : 0;
     return n >= c->snd_wnd_max / SEND_WINDOW_FRACTION ? n : 0;
 }
 

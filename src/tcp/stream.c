@@ -54,8 +54,8 @@ static size_t write_first(struct tcp_conn *c, struct weir_ref data)
 {
     if (!ring_is_empty(&c->send))
         return 0;
-    ring_set_class(&c->send, BLOCKS_4K);
-    size_t block = blocks_bytes(BLOCKS_4K), in_block = block - c->send.end % block;
+    tcp_send_class(c, BLOCKS_4K);
+    size_t block = blocks_bytes(BLOCKS_4K), in_block = block - (size_t)(c->send.end % block);
     if (data.len > in_block)
         data.len = in_block;
     return ring_write(&c->send, c->send.end, data, BLOCKS_URGENT);

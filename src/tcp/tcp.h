@@ -326,6 +326,9 @@ struct tcp_conn *tcp_conn_new(struct tcp_room *tcp, const struct tcp_conn *from)
 /* Set both rings up, empty, with blocks that suit the buffers: when a connection begins. */
 void tcp_conn_rings(struct tcp_room *tcp, struct tcp_conn *c, uint64_t snd_head, uint64_t rcv_head);
 
+/* Use another class of block for the send queue, which is empty. */
+void tcp_send_class(struct tcp_conn *c, enum blocks_class class);
+
 /* The size of a buffer changes, and if it is empty its blocks; false when it holds something, in
  * blocks too small for so many bytes. */
 bool tcp_send_resize(struct tcp_room *tcp, struct tcp_conn *c, uint32_t bytes);

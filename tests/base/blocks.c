@@ -163,8 +163,11 @@ static void test_the_last_superblocks_are_for_the_urgent(void **state)
     assert_int_equal(blocks.superblocks_free, 0);
     assert_int_equal(blocks_take(&blocks, BLOCKS_64K, BLOCKS_URGENT), BLOCKS_NONE);
     assert_int_equal(blocks.failures[BLOCKS_URGENT], 1);
+    /* Once the reserve is broken into, what comes back is for the urgent, until it is whole again. */
     blocks_give(&blocks, a);
-    assert_int_equal(take(&blocks, BLOCKS_4K), a);
+    assert_int_equal(take(&blocks, BLOCKS_4K), BLOCKS_NONE);
+    assert_int_equal(take(&blocks, BLOCKS_16K), BLOCKS_NONE);
+    assert_int_equal(blocks_take(&blocks, BLOCKS_4K, BLOCKS_URGENT), a);
     assert_true(blocks_invariants(&blocks));
     free(mem);
 }
@@ -275,20 +278,23 @@ static bool model_super_is_empty(const struct model *m, unsigned super)
     return true;
 }
 
-/* May a block be had? From a superblock of its class with a free block, or from an empty one. */
+/* May a block be had? From a superblock of its class with a free block, or from an empty one; but not
+ * while there are fewer empty ones than are kept for the urgent. */
 static bool model_can_take(const struct model *m, enum blocks_class class,
                            enum blocks_priority priority)
 {
     unsigned in_class[SUPERS] = {0}, empty = 0;
+    bool partial = false;
     for (unsigned i = 0; i < m->held_count; i++)
         if (m->held[i].class == class)
             in_class[m->held[i].id / 16]++;
     for (unsigned s = 0; s < SUPERS; s++) {
-        if (in_class[s] > 0 && in_class[s] < 65536 / class_bytes[class])
-            return true;
+        partial |= in_class[s] > 0 && in_class[s] < 65536 / class_bytes[class];
         empty += model_super_is_empty(m, s);
     }
-    return empty > (priority == BLOCKS_URGENT ? 0 : URGENT);
+    if (priority == BLOCKS_URGENT)
+        return partial || empty > 0;
+    return partial ? empty >= URGENT : empty > URGENT;
 }
 
 static void model_take(struct blocks *blocks, struct model *m, enum blocks_class class,

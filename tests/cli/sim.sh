@@ -79,6 +79,8 @@ wrong "--list with a scenario" '--list' sim --list ping
 wrong "--classic alone" '--classic' sim ping --classic
 wrong "--json with --print" '--json' sim ping --json --print
 wrong "--json with the capture on stdout" '--json' sim ping --json --pcap -
+wrong "--runs with a capture" '--runs' sim ping --runs 2 --pcap x
+wrong "no runs" "bad number of runs '0'" sim ping --runs 0
 wrong "--print with the capture on stdout" 'standard output' sim ping --print --pcap -
 
 # ---- scenarios
@@ -93,6 +95,8 @@ for name in $(printf '%s\n' "$list" | awk '{print $1}'); do
     grep -q "Cm $name\$" "$source/docs/man/weir-sim.1"
     is "$name: the manual page has it" $?
 done
+run sim swarm --seed 7 --runs 5
+is "--runs runs as many seeds" "$( [ $code = 0 ] && [ -z "$err" ] && has "$out" 'swarm: 5 runs, seeds from 7 on' && has "$out" ' 0 failed'; echo $?)"
 run sim lossy --seed 7
 first=$out
 run sim lossy --seed 7

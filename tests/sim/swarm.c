@@ -13,7 +13,7 @@ static void test_every_invariant_holds_in_a_swarm_of_runs(void **state)
 {
     (void)state;
     struct swarm_result sum = {0};
-    for (uint64_t seed = 1; seed <= 12; seed++) {
+    for (uint64_t seed = 1; seed <= 25; seed++) {
         struct swarm_result r;
         if (!swarm_run(seed, &r))
             fail_msg("weir sim swarm --seed %llu: %s at %lld ns: %s", (unsigned long long)seed,

@@ -80,7 +80,9 @@ static void check_timestamps(struct seen *s)
         if (!h->has_ts_seen || (int32_t)(s->options.ts_ecr - h->ts_seen) > 0)
             watch_fail(s, "I-36", "the echo %u is of no timestamp that came", s->options.ts_ecr);
         uint32_t oldest = h->ts_recent_at == s->now ? h->ts_before : h->ts_recent;
-        if (h->ts_known && !h->unsure && !seen_has(s, TCP_SYN) &&
+        /* TIME-WAIT, which comes behind a FIN, may take the timestamps of what it refuses. */
+        bool sure = h->ts_known && !h->unsure && h->peer_fin == 0;
+        if (sure && !seen_has(s, TCP_SYN) &&
             s->options.ts_ecr - oldest > h->ts_recent - oldest)
             watch_fail(s, "I-36", "the echo is %u, but %u is to be echoed", s->options.ts_ecr,
                        h->ts_recent);
@@ -93,6 +95,21 @@ static void check_timestamps(struct seen *s)
 }
 
 /* ---- what it acknowledges ---- */
+
+/* Islands that are not told, though there is room, were not kept as a whole. */
+static void doubt_islands(struct seen *s, place ack, unsigned most)
+{
+    struct half *h = s->half;
+    const struct tcp_options *o = &s->options;
+    unsigned count = (o->present & TCP_HAS_SACK) != 0 ? o->sack_count : 0;
+    for (unsigned k = 0; k < h->got.count && count < most; k++) {
+        bool told = h->got.span[k].start <= ack;
+        for (unsigned i = 0; i < count; i++)
+            told |= place_of(o->sack[i].start, h->irs, ack) <= h->got.span[k].start &&
+                    place_of(o->sack[i].end, h->irs, ack) >= h->got.span[k].end;
+        h->unsure |= !told;
+    }
+}
 
 static void check_sack(struct seen *s, place ack)
 {
@@ -124,6 +141,8 @@ static void check_sack(struct seen *s, place ack)
         watch_fail(s, "I-28", "the first block has not [%lld, %lld), which came last",
                    (long long)h->last_above, (long long)h->last_above_end);
     h->last_above = h->last_above_end = 0;
+    if (half_has_sack(h))
+        doubt_islands(s, ack, most);
 }
 
 static void check_ack(struct seen *s)

@@ -58,14 +58,8 @@ static enum weir_drop to_listener(struct tcp_room *tcp, struct tcp_segment *s)
     return WEIR_DROP_TCP_PORT;
 }
 
-static enum weir_drop dispatch(struct tcp_room *tcp, struct tcp_segment *s)
+static enum weir_drop to_found(struct tcp_room *tcp, struct tcp_found found, struct tcp_segment *s)
 {
-    const struct net_rx *rx = s->rx;
-    struct tcp_tuple tuple = {.local = rx->destination,
-                              .remote = rx->source,
-                              .local_port = s->header->destination_port,
-                              .remote_port = s->header->source_port};
-    struct tcp_found found = tcp_find(tcp, &tuple);
     switch (found.kind) {
     case TCP_KIND_CONN: {
         struct tcp_conn *c = tcp_at(tcp, found.index);
@@ -82,6 +76,36 @@ static enum weir_drop dispatch(struct tcp_room *tcp, struct tcp_segment *s)
         break;
     }
     return to_listener(tcp, s);
+}
+
+/* What a connection, or a record, refuses takes from the budget of resets what the same segment had taken
+ * if there were none. Else forged segments in somebody's name, and counting the resets of one's own
+ * afterwards, would tell whether he is connected (ATK-INF-11, ATK-BLD-18, CVE-2016-5696). */
+static void spend_as_stranger(struct tcp_room *tcp, const struct tcp_segment *s)
+{
+    const struct net_rx *rx = s->rx;
+    if ((s->flags & TCP_RST) != 0)
+        return;
+    if ((s->flags & TCP_ACK) == 0 &&
+        tcp_find_listener(tcp, rx->destination, s->header->destination_port, rx->ifindex) != NULL)
+        return; /* a listener answers nothing else with a reset */
+    (void)ratelimit_allow(&tcp->net->errors, rx->source, s->now);
+}
+
+static enum weir_drop dispatch(struct tcp_room *tcp, struct tcp_segment *s)
+{
+    const struct net_rx *rx = s->rx;
+    struct tcp_tuple tuple = {.local = rx->destination,
+                              .remote = rx->source,
+                              .local_port = s->header->destination_port,
+                              .remote_port = s->header->source_port};
+    struct tcp_found found = tcp_find(tcp, &tuple);
+    uint64_t resets = tcp->count.resets_out + tcp->count.resets_limited;
+    enum weir_drop drop = to_found(tcp, found, s);
+    if (drop != WEIR_DROP_NONE && found.kind != TCP_KIND_NONE &&
+        tcp->count.resets_out + tcp->count.resets_limited == resets)
+        spend_as_stranger(tcp, s);
+    return drop;
 }
 
 /* How many segments a device has put together into this packet, each of *size bytes but the last. */

@@ -11,6 +11,7 @@
 #include "wire/ip6.h"
 
 static const struct weir_ref nothing = {NULL, 0};
+static const struct weir_ref something = {(const uint8_t *)"x", 1};
 
 static struct attack *begin_keyed(uint8_t secret, uint64_t seed)
 {
@@ -427,8 +428,9 @@ static void ATK_INF_13_every_use_has_a_key_of_its_own_of_the_whole_secret(void *
 enum { ROUNDS = 60, LOOKS = 3 };
 
 /* How often an attacker is answered on a connection of its own, by resets and by ICMP errors, while in
- * the victim's name its connection is sent what asks for answers, or is not. */
-static void watch_budgets(bool forge, uint8_t seen[ROUNDS][LOOKS])
+ * the name of a victim, that has a connection or has none any more, segments are sent that ask for
+ * answers. */
+static void watch_budgets(bool exists, uint8_t seen[ROUNDS][LOOKS])
 {
     struct attack *a = begin();
     uint8_t packet[128];
@@ -438,12 +440,15 @@ static void watch_budgets(bool forge, uint8_t seen[ROUNDS][LOOKS])
     peer_connects(&victim, listener);
     peer_connects(&attacker, listener);
     closed.own_port = 9;
+    if (!exists)
+        peer_ends(&victim);
     memset(seen, 0, (size_t)ROUNDS * LOOKS);
     for (unsigned round = 0; round < ROUNDS; round++) {
-        for (unsigned i = 0; i < 50 && forge; i++) {
-            peer_segment(&victim, TCP_SYN, i, 0, nothing);
+        for (unsigned i = 0; i < 50; i++) {
             peer_segment(&victim, TCP_RST, victim.seq + 1 + i, 0, nothing);
             peer_segment(&victim, TCP_ACK, victim.seq, victim.ack + 100000 + i, nothing);
+            peer_segment(&victim, TCP_ACK | TCP_SYN, i, i, nothing);
+            peer_segment(&victim, TCP_ACK | TCP_PSH, victim.seq - 9000, i, something);
         }
         for (unsigned i = 0; i < 10; i++) {
             peer_segment(&attacker, TCP_SYN, i, 0, nothing);
@@ -455,12 +460,13 @@ static void watch_budgets(bool forge, uint8_t seen[ROUNDS][LOOKS])
         }
         attack_pass(a, 250 * MS);
     }
-    peer_ends(&victim);
+    if (exists)
+        peer_ends(&victim);
     peer_ends(&attacker);
     finish(a, listener);
 }
 
-static void ATK_INF_11_what_a_connection_is_sent_shows_in_no_other_budget(void **state)
+static void ATK_INF_11_no_budget_tells_whether_a_connection_exists(void **state)
 {
     (void)state;
     static uint8_t with[ROUNDS][LOOKS], without[ROUNDS][LOOKS];
@@ -619,7 +625,7 @@ int main(void)
         cmocka_unit_test(ATK_INF_07_nothing_of_the_memory_before_leaves),
         cmocka_unit_test(ATK_INF_09_without_entropy_there_is_none),
         cmocka_unit_test(ATK_INF_10_a_flow_label_tells_nothing_of_another),
-        cmocka_unit_test(ATK_INF_11_what_a_connection_is_sent_shows_in_no_other_budget),
+        cmocka_unit_test(ATK_INF_11_no_budget_tells_whether_a_connection_exists),
         cmocka_unit_test(ATK_INF_13_every_use_has_a_key_of_its_own_of_the_whole_secret),
     };
     return cmocka_run_group_tests_name("attack_tcp_leaks", tests, NULL, NULL);

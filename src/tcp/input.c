@@ -78,9 +78,9 @@ static enum weir_drop to_found(struct tcp_room *tcp, struct tcp_found found, str
     return to_listener(tcp, s);
 }
 
-/* What a connection, or a record, refuses takes from the budget of resets what the same segment had taken
- * if there were none. Else forged segments in somebody's name, and counting the resets of one's own
- * afterwards, would tell whether he is connected (ATK-INF-11, ATK-BLD-18, CVE-2016-5696). */
+/* What a connection, or a record, refuses takes from the budget of resets what the same segment had
+ * taken if there were none. Else forged segments in somebody's name, and counting the resets of one's
+ * own afterwards, would tell whether he is connected (ATK-INF-11, ATK-BLD-18, CVE-2016-5696). */
 static void spend_as_stranger(struct tcp_room *tcp, const struct tcp_segment *s)
 {
     const struct net_rx *rx = s->rx;

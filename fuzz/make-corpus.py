@@ -174,7 +174,23 @@ def described(how_ip, how_ethernet):
             **{'eth-' + name: how_ethernet + frame for name, frame in FRAMES.items()}}
 
 
+# What a connection is told to do, step by step (fuzz_connection.c).
+SYN, ACK, FIN = bytes([0, 5, 0, 0, 0]), bytes([0, 64, 0, 0, 0]), bytes([0, 67, 0, 0, 0])
+TEXT, BEYOND = bytes([0, 0, 5, 180, 0]), bytes([0, 16, 5, 180, 139, 104, 0])
+URGENT, RESET = bytes([0, 4, 0, 9, 0, 20, 0]), bytes([0, 71, 0, 0, 0])
+ACCEPT, SEND, RECEIVE = bytes([150, 0, 0, 0]), bytes([150, 0, 32, 0]), bytes([150, 2, 32, 0])
+CLOSE, SHUT, WAIT = bytes([150, 7, 0, 0]), bytes([150, 21, 0, 0]), bytes([220, 2, 0])
+OPEN = SYN + ACK + ACCEPT
+CONVERSATIONS = {
+    'passive-close': OPEN + TEXT + TEXT + RECEIVE + SEND + ACK + FIN + CLOSE + ACK,
+    'active-close': OPEN + SEND + ACK + SHUT + ACK + TEXT + RECEIVE + FIN + CLOSE + WAIT,
+    'hole': OPEN + BEYOND + BEYOND + TEXT + TEXT + RECEIVE + WAIT + CLOSE,
+    'silence': OPEN + SEND + 8 * WAIT + ACK + SEND + WAIT,
+    'urgent-and-reset': OPEN + URGENT + RECEIVE + URGENT + RESET,
+}
+
 SEEDS = {
+    'connection': CONVERSATIONS,
     'arp': {'request': ARP},
     'eth': FRAMES,
     'icmp': {**{'4-' + n: m for n, m in ICMP4.items()}, **{'6-' + n: m for n, m in ICMP6.items()}},

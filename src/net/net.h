@@ -190,6 +190,11 @@ struct net_answer {
 void net_answer(struct net *net, const struct net_rx *rx, const struct net_answer *answer,
                 weir_time now);
 
+/* A Fragmentation Needed or Packet Too Big about something that a transport did send, and that is in
+ * flight (RFC 5927 7.2): the path is narrower than we thought. Did the estimate fall? Bound: a route
+ * lookup. */
+bool net_too_big(struct net *net, const struct net_error *error, weir_time now);
+
 /* ---- time ---- */
 
 /* A timer that was popped off the wheel; false when its kind is not of this room. */

@@ -59,34 +59,13 @@ static enum effect effect_of(const struct net_error *error)
     }
 }
 
-/* A router says that the path is narrower than we thought: did we believe it? */
-static bool note_mtu(struct tcp_room *tcp, const struct net_error *error, weir_time now)
-{
-    struct net_path path;
-    struct net_path wanted = {.source = error->quote.source,
-                              .destination = error->quote.destination,
-                              .ifindex = addr_is_link_scope(error->quote.destination)
-                                             ? error->ifindex
-                                             : (uint32_t)ROUTE_ANY_INTERFACE};
-    if (net_path(tcp->net, &wanted, &path) != WEIR_OK)
-        return false;
-    struct pmtu_report report = {.destination = error->quote.destination,
-                                 .mtu = error->icmp.mtu,
-                                 .link_mtu = path.mtu};
-    if (addr_is_ip4(error->quote.destination)) {
-        report.quoted_len = load16(error->quoted.data + 2);
-        report.quoted_header_len = (uint16_t)((error->quoted.data[0] & 0xf) * 4);
-    }
-    return pmtu_update(&tcp->net->pmtus, &report, now);
-}
-
 /* What is outstanding was too large: send it again in smaller segments, without waiting and without
  * taking it for congestion (RFC 1191 6.4, RFC 8201 5.4). Output looks the MTU up again, since the
  * generation of the table has changed. */
 static void too_big(struct tcp_room *tcp, struct tcp_conn *c, const struct net_error *error,
                     weir_time now)
 {
-    if (!note_mtu(tcp, error, now) || c->state < WEIR_TCP_ESTABLISHED)
+    if (!net_too_big(tcp->net, error, now) || c->state < WEIR_TCP_ESTABLISHED)
         return;
     c->snd_nxt = c->snd_una;
     tcp_ready(tcp, c);

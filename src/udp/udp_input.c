@@ -320,27 +320,6 @@ static int error_code(const struct net_error *error)
     return refused ? WEIR_E_REFUSED : WEIR_E_UNREACHABLE;
 }
 
-/* A router says that the path is narrower than we thought. */
-static void too_big(struct udp_room *udp, const struct net_error *error, weir_time now)
-{
-    struct net_path path;
-    struct net_path wanted = {.source = error->quote.source,
-                              .destination = error->quote.destination,
-                              .ifindex = addr_is_link_scope(error->quote.destination)
-                                             ? error->ifindex
-                                             : ROUTE_ANY_INTERFACE};
-    if (net_path(udp->net, &wanted, &path) != WEIR_OK)
-        return;
-    struct pmtu_report report = {.destination = error->quote.destination,
-                                 .mtu = error->icmp.mtu,
-                                 .link_mtu = path.mtu};
-    if (addr_is_ip4(error->quote.destination)) {
-        report.quoted_len = load16(error->quoted.data + 2);
-        report.quoted_header_len = (uint16_t)((error->quoted.data[0] & 0xf) * 4);
-    }
-    pmtu_update(&udp->net->pmtus, &report, now);
-}
-
 /* The flow of the datagram that is quoted; false when it is none of this room. */
 static bool quoted_flow(const struct net_error *error, struct udp_flow *flow)
 {
@@ -376,7 +355,7 @@ enum weir_drop udp_error(struct udp_room *udp, const struct net_error *error, we
     }
     udp->count.errors++;
     if (error->icmp.kind == ICMP_TOO_BIG)
-        too_big(udp, error, now);
+        (void)net_too_big(udp->net, error, now);
     int code = error_code(error);
     if (code != WEIR_OK)
         udp_report(udp, e, code);

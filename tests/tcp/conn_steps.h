@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "../breach.h"
+#include "../room.h"
 #include "base/rng.h"
 #include "tcp/tcp.h"
 
@@ -35,37 +35,9 @@ struct one {
     void *mem[3];
 };
 
-static void one_on_assert(void *ctx, const char *expression, const char *file, unsigned line)
-{
-    (void)ctx;
-    breach_told(expression, file, (int)line);
-}
-
-static const struct weir_assert one_handler = {.fn = one_on_assert};
-
-static inline struct weir_addr addr(const char *text)
-{
-    struct weir_addr a;
-    assert_true(addr_from_text(&a, text, strlen(text)));
-    return a;
-}
-
-/* Memory of no alignment, and no content to rely on. */
-static inline void *one_memory(struct one *o, unsigned slot, size_t size)
-{
-    assert_true(size > 0);
-    o->mem[slot] = malloc(size + 1);
-    assert_non_null(o->mem[slot]);
-    memset(o->mem[slot], 0xa5, size + 1);
-    return (uint8_t *)o->mem[slot] + 1;
-}
-
 static inline struct weir_config one_config(void)
 {
-    struct weir_config config = {.size = sizeof config};
-#define X(name, value, low, high, meaning) config.name = (value);
-    WEIR_LIMITS(X)
-#undef X
+    struct weir_config config = room_config();
     config.interfaces_max = 1;
     config.packet_memory_kb = 1024;
     config.packet_memory_reserve_kb = 64;
@@ -111,30 +83,30 @@ static inline struct one *one_open_with(const struct weir_config *config)
     o->config = *config;
     o->now = 1000 * S;
     struct sip_key key = {1, 2};
-    wheel_init(&o->wheel, &one_handler, o->now);
-    struct blocks_config blocks = {.handler = &one_handler,
+    wheel_init(&o->wheel, &room_handler, o->now);
+    struct blocks_config blocks = {.handler = &room_handler,
                                    .promised_bytes_max = UINT64_C(1) << 30,
                                    .superblocks = config->packet_memory_kb / 64,
                                    .urgent_superblocks = config->packet_memory_reserve_kb / 64};
-    blocks_init(&o->blocks, &blocks, one_memory(o, 0, blocks_size(&blocks)));
+    blocks_init(&o->blocks, &blocks, room_memory(&o->mem[0], blocks_size(&blocks)));
     net_init(&o->net,
              &(struct net_config){.config = &o->config,
-                                  .handler = &one_handler,
+                                  .handler = &room_handler,
                                   .wheel = &o->wheel,
                                   .blocks = &o->blocks,
                                   .ops = csum_best(),
                                   .key = &key},
-             one_memory(o, 1, net_size(config)));
+             room_memory(&o->mem[1], net_size(config)));
     tcp_init(&o->tcp,
              &(struct tcp_room_config){.net = &o->net,
                                        .blocks = &o->blocks,
                                        .wheel = &o->wheel,
                                        .events = &o->events,
                                        .ops = csum_best(),
-                                       .handler = &one_handler,
+                                       .handler = &room_handler,
                                        .key = key,
                                        .config = &o->config},
-             one_memory(o, 2, tcp_size(config)));
+             room_memory(&o->mem[2], tcp_size(config)));
     struct weir_iface_config iface = {
         .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = MTU};
     net_add_iface(&o->net, &iface, o->now);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "../breach.h"
+#include "../room.h"
 #include "base/rng.h"
 #include "tcp/tcp.h"
 #include "wire/ip4.h"
@@ -51,39 +51,11 @@ struct seg {
     size_t len;
 };
 
-static void host_on_assert(void *ctx, const char *expression, const char *file, unsigned line)
-{
-    (void)ctx;
-    breach_told(expression, file, (int)line);
-}
-
-static const struct weir_assert host_handler = {.fn = host_on_assert};
-
-static inline struct weir_addr addr(const char *text)
-{
-    struct weir_addr a;
-    assert_true(addr_from_text(&a, text, strlen(text)));
-    return a;
-}
-
-/* Memory of no alignment, and no content to rely on. */
-static inline void *host_memory(struct host *h, unsigned slot, size_t size)
-{
-    assert_true(size > 0);
-    h->mem[slot] = malloc(size + 1);
-    assert_non_null(h->mem[slot]);
-    memset(h->mem[slot], 0xa5, size + 1);
-    return (uint8_t *)h->mem[slot] + 1;
-}
-
 static const uint8_t host_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2};
 
 static inline struct weir_config host_config(void)
 {
-    struct weir_config config = {.size = sizeof config};
-#define X(name, value, low, high, meaning) config.name = (value);
-    WEIR_LIMITS(X)
-#undef X
+    struct weir_config config = room_config();
     config.interfaces_max = 2;
     config.tcp_endpoints_max = 16;
     config.tcp_flights_max = 16;
@@ -105,32 +77,32 @@ static inline struct host *host_open_with(const struct weir_config *config, uint
     h->now = 1000 * S;
     struct sip_key key = {seed, ~seed};
     const struct csum_ops *ops = csum_best();
-    wheel_init(&h->wheel, &host_handler, h->now);
+    wheel_init(&h->wheel, &room_handler, h->now);
     struct blocks_config blocks = {
-        .handler = &host_handler,
+        .handler = &room_handler,
         .superblocks = config->packet_memory_kb / 64,
         .urgent_superblocks = config->packet_memory_reserve_kb / 64,
         .promised_bytes_max = (uint64_t)config->packet_memory_kb * 4096,
     };
-    blocks_init(&h->blocks, &blocks, host_memory(h, 0, blocks_size(&blocks)));
+    blocks_init(&h->blocks, &blocks, room_memory(&h->mem[0], blocks_size(&blocks)));
     net_init(&h->net,
              &(struct net_config){.config = &h->config,
-                                  .handler = &host_handler,
+                                  .handler = &room_handler,
                                   .wheel = &h->wheel,
                                   .blocks = &h->blocks,
                                   .ops = ops,
                                   .key = &key},
-             host_memory(h, 1, net_size(config)));
+             room_memory(&h->mem[1], net_size(config)));
     tcp_init(&h->tcp,
              &(struct tcp_room_config){.net = &h->net,
                                        .blocks = &h->blocks,
                                        .wheel = &h->wheel,
                                        .ops = ops,
                                        .events = &h->events,
-                                       .handler = &host_handler,
+                                       .handler = &room_handler,
                                        .key = key,
                                        .config = &h->config},
-             host_memory(h, 2, tcp_size(config)));
+             room_memory(&h->mem[2], tcp_size(config)));
     struct weir_iface_config iface = {
         .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = MTU};
     net_add_iface(&h->net, &iface, h->now);

@@ -241,7 +241,7 @@ static void test_ATK_SYN_21_no_chain_is_longer_than_of_balls_in_bins(void **stat
     struct map map;
     assert_non_null(bins);
     assert_non_null(mem);
-    map_init(&map, TUPLES, &host_handler, mem);
+    map_init(&map, TUPLES, &room_handler, mem);
     unsigned fullest = 0;
     for (uint32_t i = 0; i < TUPLES; i++) {
         struct tcp_tuple t = attack_tuple(i, true);

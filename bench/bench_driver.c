@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * What it costs to move a packet through a device of the kernel's: a TUN in a network namespace of
  * this program's own. Reading is measured with packets that the kernel forwards from one TUN to
- * another, so a row has the cost of both ends and of the kernel's own work between them. Where such
- * a namespace may not be made there is nothing to measure, which is said and no failure. */
+ * another, so a row has the cost of both ends and of the kernel's own work between them; TCP with a
+ * socket of the kernel's. Where such a namespace may not be made there is nothing to measure, which is said and no failure. */
 #define _GNU_SOURCE /* unshare() */
 #include "bench.h"
 
@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver/clock.h"
 #include "driver/host.h"
 #include "driver/tun.h"
 #include "weir/weir.h"
@@ -174,13 +175,99 @@ static void echo_round(void *ctx, uint64_t n)
     }
 }
 
+/* A TCP connection from a socket of the kernel's to a stack on a device. */
+struct stream {
+    struct device *device;
+    weir_stack *stack;
+    weir_handle connection;
+    int socket;
+    uint8_t step[65536];
+};
+
+/* Carry what is there, both ways. */
+static void stream_carry(struct stream *t)
+{
+    struct weir_rx rx[DEVICE_BATCH];
+    struct weir_tx tx[DEVICE_BATCH];
+    weir_time now = clock_monotonic();
+    unsigned got = device_receive(t->device, rx, DEVICE_BATCH, now), out;
+    weir_stack_input(t->stack, 0, rx, got, now);
+    weir_stack_advance(t->stack, now);
+    do {
+        out = weir_stack_output(t->stack, 0, tx, DEVICE_BATCH, now);
+    } while (out > 0 && device_send(t->device, tx, out, now) == out);
+}
+
+static struct stream *stream_new(struct device *device, const char *address)
+{
+    struct stream *t = calloc(1, sizeof *t);
+    struct weir_config config;
+    struct weir_iface_config iface;
+    struct weir_tcp_config tcp = {.size = sizeof tcp, .port = 9};
+    struct weir_addr own;
+    weir_handle listener;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9)};
+    require(t != NULL && weir_addr_parse(address, &own) == WEIR_OK);
+    require(inet_pton(AF_INET, address, &to.sin_addr) == 1);
+    t->device = device;
+    weir_config_default(&config);
+    size_t size = (weir_stack_size(&config) + 63) / 64 * 64;
+    t->stack = weir_stack_init(aligned_alloc(64, size), size, &config, clock_monotonic());
+    require(t->stack != NULL);
+    device_iface(device, &iface);
+    require(weir_stack_add_iface(t->stack, &iface) == 0);
+    require(weir_stack_add_address(t->stack, 0, &own, 24) == WEIR_OK);
+    require(weir_tcp_open(t->stack, &tcp, &listener) == WEIR_OK);
+    require(weir_tcp_listen(t->stack, listener, 1) == WEIR_OK);
+    t->socket = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    require(t->socket >= 0);
+    (void)connect(t->socket, (struct sockaddr *)&to, sizeof to);
+    while (weir_tcp_accept(t->stack, listener, 0, &t->connection) != WEIR_OK)
+        stream_carry(t);
+    return t;
+}
+
+/* n steps of 64 KB from the stack to the kernel's socket, in one thread without waiting. */
+static void stream_down(void *ctx, uint64_t n)
+{
+    struct stream *t = ctx;
+    uint64_t sent = 0, received = 0, bytes = n * sizeof t->step;
+    while (received < bytes) {
+        uint64_t left = bytes - sent;
+        int k = left == 0 ? 0
+                          : weir_tcp_send(t->stack, t->connection, t->step,
+                                          left < sizeof t->step ? (size_t)left : sizeof t->step, 0);
+        sent += k > 0 ? (uint64_t)k : 0;
+        stream_carry(t);
+        for (ssize_t r; (r = recv(t->socket, t->step, sizeof t->step, 0)) > 0;)
+            received += (uint64_t)r;
+    }
+}
+
+/* And the other way. */
+static void stream_up(void *ctx, uint64_t n)
+{
+    struct stream *t = ctx;
+    uint64_t sent = 0, received = 0, bytes = n * sizeof t->step;
+    while (received < bytes) {
+        uint64_t left = bytes - sent;
+        ssize_t k = left == 0 ? 0
+                              : send(t->socket, t->step,
+                                     left < sizeof t->step ? (size_t)left : sizeof t->step, 0);
+        sent += k > 0 ? (uint64_t)k : 0;
+        stream_carry(t);
+        for (int r; (r = weir_tcp_receive(t->stack, t->connection, t->step, sizeof t->step, 0)) > 0;)
+            received += (uint64_t)r;
+    }
+}
+
 /* A device with a kernel address, up; NULL: it may not be made. */
-static struct device *open_net(const char *address)
+static struct device *open_net(const char *address, uint32_t without)
 {
     struct device *device;
     struct device_error why;
     struct weir_addr own;
-    if (tun_open(&device, &(struct tun_config){0}, &why) != WEIR_OK)
+    if (tun_open(&device, &(struct tun_config){.without = without}, &why) != WEIR_OK)
         return NULL;
     if (!addr_from_text(&own, address, strlen(address)) ||
         host_set_up(device_name(device), true, &why) != WEIR_OK ||
@@ -213,16 +300,20 @@ static struct bench_path *path_new(struct device *from, struct device *to,
 
 int main(int argc, char **argv)
 {
-    struct device *from = NULL, *to = NULL, *host = NULL;
+    struct device *from = NULL, *to = NULL, *host = NULL, *cuts = NULL, *bare = NULL;
     if (unshare(CLONE_NEWNET) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0) {
-        from = open_net("10.1.0.1");
-        to = open_net("10.2.0.1");
-        host = open_net("10.3.0.1");
+        from = open_net("10.1.0.1", 0);
+        to = open_net("10.2.0.1", 0);
+        host = open_net("10.3.0.1", 0);
+        cuts = open_net("10.4.0.1", 0);
+        bare = open_net("10.5.0.1", WEIR_CAP_ALL);
     }
-    if (from == NULL || to == NULL || host == NULL || !forward_ip4()) {
+    if (from == NULL || to == NULL || host == NULL || cuts == NULL || bare == NULL ||
+        !forward_ip4()) {
         fputs("bench_driver: no right to make a TUN here; nothing measured\n", stderr);
         return 0;
     }
+    struct stream *fast = stream_new(cuts, "10.4.0.2"), *plain = stream_new(bare, "10.5.0.2");
     const struct bench_row rows[] = {
         {"TUN write, 1500 bytes", write_only, path_new(from, to, nowhere, 1472, 0), 1500, NULL},
         {"TUN write, 64 KB to be cut", write_only, path_new(from, to, nowhere, LARGE, SEGMENT),
@@ -231,6 +322,10 @@ int main(int argc, char **argv)
          NULL},
         {"TUN write and read, 64 KB", write_and_read, path_new(from, to, far, LARGE, SEGMENT),
          LARGE, "TUN write and read, 1500 bytes"},
+        {"TCP to the kernel, offloads", stream_down, fast, 65536, NULL},
+        {"TCP from the kernel, offloads", stream_up, fast, 65536, NULL},
+        {"TCP to the kernel, no offloads", stream_down, plain, 65536, NULL},
+        {"TCP from the kernel, no offloads", stream_up, plain, 65536, NULL},
         {"UDP echo over TUN, 18 bytes", echo_round, echo_new(host, "10.3.0.2"), 0, NULL},
     };
     return bench_main(argc, argv, "driver", rows, sizeof rows / sizeof rows[0]);

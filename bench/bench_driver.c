@@ -2,7 +2,8 @@
  * What it costs to move a packet through a device of the kernel's: a TUN in a network namespace of
  * this program's own. Reading is measured with packets that the kernel forwards from one TUN to
  * another, so a row has the cost of both ends and of the kernel's own work between them; TCP with a
- * socket of the kernel's. Where such a namespace may not be made there is nothing to measure, which is said and no failure. */
+ * socket of the kernel's. Where such a namespace may not be made there is nothing to measure, which
+ * is said and no failure. */
 #define _GNU_SOURCE /* unshare() */
 #include "bench.h"
 

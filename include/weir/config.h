@@ -27,16 +27,25 @@ extern "C" {
     X(reassembly_ip6_ms, 60000, 1000, 120000, "life of an incomplete IPv6 datagram")               \
     X(replies_max, 64, 1, 4096, "stateless replies waiting to be sent")                            \
     X(icmp_errors_per_s_max, 200, 1, 100000, "ICMP errors and resets sent in a second")            \
-    X(packet_memory_kb, 16384, 256, 1073741824, "payload on its way, both directions, in all")     \
+    X(packet_memory_kb, 65536, 256, 1073741824, "payload on its way, both directions, in all")     \
     X(packet_memory_reserve_kb, 1024, 64, 1073741824, "part of it kept for data in sequence")      \
     X(packet_memory_overcommit_percent, 400, 100, 100000, "windows promised per memory present")   \
     X(udp_endpoints_max, 256, 0, 1048576, "UDP endpoints")                                         \
     X(tcp_endpoints_max, 1024, 0, 16777216, "TCP connections and listeners")                       \
     X(tcp_flights_max, 256, 0, 16777216, "TCP connections with data outstanding at one time")      \
     X(tcp_syn_received_max, 1024, 1, 1048576, "connections in SYN-RECEIVED before cookies")        \
+    X(tcp_syn_cookies, 1, 0, 2, "SYN cookies: 0 never, 1 when that is reached, 2 always")          \
+    X(tcp_verdict_ms, 3000, 10, 60000, "wait for weir_tcp_decide()")                               \
     X(tcp_time_wait_max, 16384, 1, 16777216, "connections in TIME-WAIT")                           \
     X(tcp_time_wait_ms, 60000, 1000, 240000, "twice the maximum segment lifetime (RFC 9293 3.4.2)") \
     X(tcp_fin_wait_2_ms, 60000, 1000, 7200000, "FIN-WAIT-2 of a connection that nobody holds")     \
+    X(tcp_orphan_ms, 120000, 1000, 7200000, "no progress of a connection that nobody holds")       \
+    X(tcp_stuck_ms, 10000, 100, 7200000, "closed window, before memory pressure may end it")       \
+    X(tcp_pressure_percent, 12, 0, 90, "free packet memory below which the longest stuck go")      \
+    X(tcp_quiet_ms, 0, 0, 240000, "quiet time after start: no segments (RFC 9293 3.4.3)")          \
+    X(tcp_fast_open_pending_max, 64, 0, 65536, "connections open fast, before their handshake ends") \
+    X(tcp_fast_open_paths_max, 256, 1, 65536, "peers whose fast open cookie, or refusal, is kept")   \
+    X(tcp_accounts_max, 16777216, 0, 16777216, "connections with accounts; at most all")           \
     X(tcp_window_floor_bytes, 8192, 1024, 65535, "window that every connection may promise")       \
     X(tcp_syn_data, 1, 0, 1, "1: keep up to a segment of data that comes with a SYN")              \
     X(tcp_reassembly_ranges_max, 100, 4, 1024, "islands of data above a hole, a connection")       \

@@ -29,7 +29,8 @@ extern "C" {
     X(TIMED_OUT, "no answer in time")                                                              \
     X(ABORTED, "connection aborted here")                                                          \
     X(CLOSED, "the connection is closed for this")                                                 \
-    X(NOT_CONNECTED, "not connected")
+    X(NOT_CONNECTED, "not connected")                                                              \
+    X(PRESSURE, "given up: memory was short, and the peer took nothing")
 
 enum weir_error {
     WEIR_OK = 0,

@@ -26,7 +26,8 @@ enum weir_event_bits {
     WEIR_EVENT_URGENT = 1U << 4,    /* the urgent pointer came or moved on (MUST-32) */
     WEIR_EVENT_ADVICE = 1U << 5,    /* a soft error, or retransmission beyond R1 (SHLD-9, SHLD-25) */
     WEIR_EVENT_PEER_CLOSED = 1U << 6, /* the peer's FIN is in sequence */
-    WEIR_EVENT_CLOSED = 1U << 7     /* the endpoint is gone; `error` says why. The last event */
+    WEIR_EVENT_CLOSED = 1U << 7,    /* the endpoint is gone; `error` says why. The last event */
+    WEIR_EVENT_ASKED = 1U << 8      /* a listener with ASK: a handshake waits for a verdict */
 };
 
 struct weir_event {

@@ -37,7 +37,10 @@ enum weir_tcp_state {
 
 /* X(name, default, low, high, meaning): what can be set on an endpoint, each with its unit in its
  * name. A listener's settings are inherited by the connections that it accepts. Those marked (*) count
- * when the connection is begun and cannot be set any more afterwards (WEIR_E_INVALID). */
+ * when the connection is begun and cannot be set any more afterwards (WEIR_E_INVALID).
+ *
+ * The two buffers tune themselves (TUNE): they begin with WEIR_TCP_BUFFER_BYTES and grow with what the
+ * path and the application make use of, up to their *_BYTES_MAX. */
 #define WEIR_TCP_SETTINGS(X)                                                                       \
     X(NODELAY, 0, 0, 1, "1: send small segments at once (RFC 9293 3.7.4, MUST-17)")                \
     X(CORK, 0, 0, 1, "1: send full segments only, until cleared or 200 ms have passed")            \
@@ -54,14 +57,19 @@ enum weir_tcp_state {
     X(TTL, 64, 1, 255, "time to live, or hop limit (MUST-49)")                                     \
     X(TRAFFIC_CLASS, 0, 0, 255, "Diffserv field; its two ECN bits are the stack's (MUST-48)")      \
     X(SOFT_ERRORS, 1, 0, 1, "0: no ADVICE events (SHLD-20)")                                       \
-    X(SEND_BYTES_MAX, 262144, 2048, 1073676288, "the send buffer")                                 \
-    X(RECEIVE_BYTES_MAX, 262144, 2048, 1073676288, "the receive buffer")                           \
+    X(SEND_BYTES_MAX, 16776960, 2048, 1073676288, "the send buffer at its largest")                \
+    X(RECEIVE_BYTES_MAX, 16776960, 2048, 1073676288, "the receive buffer at its largest")          \
+    X(TUNE, 1, 0, 1, "(*) 0: both buffers have their largest size from the beginning")             \
     X(MSS_MAX, 65535, 88, 65535, "(*) largest segment to send and to announce")                    \
     X(WINDOW_SCALE, 1, 0, 1, "(*) 0: do not offer window scaling (RFC 7323)")                      \
     X(TIMESTAMPS, 1, 0, 1, "(*) 0: do not offer timestamps (RFC 7323)")                            \
     X(SACK, 1, 0, 1, "(*) 0: do not offer selective acknowledgments (RFC 2018)")                   \
     X(INITIAL_WINDOW, 10, 1, 10, "(*) segments of the initial window at most (RFC 6928)")          \
-    X(RTO_MIN_MS, 200, 1, 1000, "floor of the retransmission timeout (RFC 6298 2.4)")
+    X(RTO_MIN_MS, 200, 1, 1000, "floor of the retransmission timeout (RFC 6298 2.4)")              \
+    X(USER_TIMEOUT_OPTION, 0, 0, 1, "(*) 1: tell the peer our R2, and heed its (RFC 5482)")        \
+    X(PATH_PROBE, 1, 0, 1, "0: no search for path MTUs by probes (RFC 4821)")                      \
+    X(FAST_OPEN, 0, 0, 1, "(*) 1: data in the SYN, once a cookie is known (RFC 7413)")             \
+    X(ASK, 0, 0, 1, "(*) of a listener, 1: SYNs wait for weir_tcp_decide()")
 
 enum weir_tcp_setting {
 #define X(name, value, low, high, meaning) WEIR_TCP_##name,
@@ -69,6 +77,9 @@ enum weir_tcp_setting {
 #undef X
         WEIR_TCP_SETTING_COUNT
 };
+
+/* What a buffer has at the beginning, unless its largest size is less, or TUNE is off. */
+#define WEIR_TCP_BUFFER_BYTES 131072
 
 /* An endpoint to open; zero what is not needed. */
 struct weir_tcp_config {
@@ -122,6 +133,34 @@ WEIR_API int weir_tcp_listen(weir_stack *stack, weir_handle handle, unsigned bac
  * WEIR_E_WOULD_BLOCK (none waits). */
 WEIR_API int weir_tcp_accept(weir_stack *stack, weir_handle listener, uint64_t user,
                              weir_handle *connection);
+
+/* A handshake that waits for a verdict: nothing was answered yet. */
+struct weir_tcp_request {
+    weir_handle handle; /* for weir_tcp_decide() */
+    struct weir_addr local, remote;
+    uint16_t local_port, remote_port;
+    uint32_t ifindex; /* 1 + the interface that the SYN came in by */
+    uint16_t peer_mss_bytes;
+    bool timestamps, sack, window_scale; /* offered and taken */
+    weir_time left; /* until it is dropped in silence (tcp_verdict_ms) */
+};
+
+enum weir_tcp_verdict {
+    WEIR_TCP_ADMIT, /* go on with the handshake */
+    WEIR_TCP_REFUSE, /* answer with RST, as if nobody listened */
+    WEIR_TCP_IGNORE  /* drop it; the peer will try again, and be asked about again */
+};
+
+/* Of a listener with ASK: the oldest request that was not told yet (event ASKED). Each is told once.
+ * Errors: WEIR_E_STALE, WEIR_E_INVALID (does not listen), WEIR_E_WOULD_BLOCK (none). Bound:
+ * constant. */
+WEIR_API int weir_tcp_asked(weir_stack *stack, weir_handle listener,
+                            struct weir_tcp_request *request);
+
+/* Decide about a request. Silence until its deadline drops it; a SYN that comes again meanwhile does not
+ * ask again. Errors: WEIR_E_STALE (decided, past its deadline, or its listener is closed),
+ * WEIR_E_INVALID. Bound: constant. */
+WEIR_API int weir_tcp_decide(weir_stack *stack, weir_handle request, enum weir_tcp_verdict verdict);
 
 enum weir_tcp_flags {
     WEIR_TCP_MORE = 1,   /* sending: more follows soon: no PSH, no small segment yet */
@@ -184,7 +223,20 @@ WEIR_API int weir_tcp_error(weir_stack *stack, weir_handle handle);
 enum weir_tcp_negotiated {
     WEIR_TCP_HAS_TIMESTAMPS = 1,
     WEIR_TCP_HAS_SACK = 2,
-    WEIR_TCP_HAS_WINDOW_SCALE = 4
+    WEIR_TCP_HAS_WINDOW_SCALE = 4,
+    WEIR_TCP_HAS_USER_TIMEOUT = 8, /* the peer told its own */
+    WEIR_TCP_HAS_FAST_OPEN = 16,   /* data in the SYN was taken */
+    WEIR_TCP_HAS_COOKIE = 32       /* its handshake went by a SYN cookie */
+};
+
+/* What keeps a sender from sending more (RFC 4898 SndLim...). */
+enum weir_tcp_limit {
+    WEIR_TCP_LIMIT_APPLICATION, /* there is nothing to send, or the application holds it back */
+    WEIR_TCP_LIMIT_WINDOW,      /* the peer's receive window [SndLimTimeRwin] */
+    WEIR_TCP_LIMIT_CWND,        /* the congestion window, recovery included [SndLimTimeCwnd] */
+    WEIR_TCP_LIMIT_BUFFER,      /* all is sent, and the application could not write more */
+    WEIR_TCP_LIMIT_PACING,      /* the pacer */
+    WEIR_TCP_LIMIT_COUNT
 };
 
 /* The state of recovery (RFC 5681, RFC 6582): what the sender does about loss. */
@@ -264,6 +316,26 @@ struct weir_tcp_info {
     uint32_t fast_retransmits;    /* recoveries begun [FastRetran] */
     weir_time age;                /* since it was opened [ElapsedSecs] */
     weir_time idle;               /* since the last segment in */
+
+    /* The accounts, kept while tcp_accounts_max allows: with `accounts` false these, and the counts
+     * of segments and retransmissions above, are 0. */
+    bool accounts;
+    uint8_t limit; /* enum weir_tcp_limit now */
+    uint64_t limited_us[WEIR_TCP_LIMIT_COUNT]; /* by each, since it is established; together its
+                                                  life, to a millisecond or 1 % */
+    uint32_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* how often each began [SndLimTrans...] */
+    uint32_t data_segments_in, data_segments_out; /* [DataSegsIn, DataSegsOut] */
+    uint32_t dupacks_in, dupacks_out;             /* [DupAcksIn, DupAcksOut] */
+    uint32_t zero_windows_in, zero_windows_out;   /* [ZeroRwinRcvd, ZeroRwinSent] */
+    uint32_t congestion_signals;                  /* reductions of cwnd [CongSignals] */
+    uint32_t cwnd_bytes_max;                      /* [MaxSsCwnd, MaxCaCwnd] */
+
+    uint32_t send_buffer_bytes, receive_buffer_bytes; /* as tuned now */
+    uint32_t user_timeout_ms;      /* R2 in effect; 0: the default */
+    uint32_t peer_user_timeout_ms; /* as the peer told; 0: it did not */
+    uint32_t stuck_ms;             /* for so long the peer has kept its window closed */
+    uint32_t path_mtu_bytes_max;   /* what is still thought possible, or looked for */
+    bool path_mtu_probing;         /* a probe is on its way */
 };
 
 /* Fill *info. Errors: WEIR_E_STALE. Bound: constant. */
@@ -274,11 +346,12 @@ WEIR_API int weir_tcp_info(const weir_stack *stack, weir_handle handle, struct w
  * Bound: linear in the places passed that are free. */
 WEIR_API bool weir_tcp_next(const weir_stack *stack, uint64_t *cursor, struct weir_tcp_info *info);
 
-/* The name of a state ("ESTABLISHED"), of a recovery state, of a timer; "?" for a number that is
- * none. */
+/* The name of a state ("ESTABLISHED"), of a recovery state, of a timer, of a limit; "?" for a number
+ * that is none. */
 WEIR_API const char *weir_tcp_state_name(unsigned state);
 WEIR_API const char *weir_tcp_recovery_name(unsigned recovery);
 WEIR_API const char *weir_tcp_timer_name(unsigned timer);
+WEIR_API const char *weir_tcp_limit_name(unsigned limit);
 
 /* X(name, meaning): counters of TCP as a whole; in brackets the name in RFC 4022. */
 #define WEIR_TCP_COUNTERS(X)                                                                       \
@@ -314,7 +387,29 @@ WEIR_API const char *weir_tcp_timer_name(unsigned timer);
     X(memory_refused, "data in sequence not kept: packet memory")                                  \
     X(window_held_back, "windows not opened: too much promised already")                           \
     X(log_exhausted, "sending put off: no memory for the transmission log")                        \
-    X(ports_exhausted, "connections not begun: no port left")
+    X(ports_exhausted, "connections not begun: no port left")                                      \
+    X(cookies_out, "SYN,ACKs with a cookie")                                                       \
+    X(cookies_good, "connections made of a cookie")                                                \
+    X(cookies_bad, "acknowledgments that are no good cookie, while cookies were out")              \
+    X(cookies_replayed, "cookies that had made their connection before")                           \
+    X(asked, "handshakes put to the application")                                                  \
+    X(ask_refused, "handshakes it refused")                                                        \
+    X(ask_silent, "handshakes dropped: no verdict in time, or to ignore them")                     \
+    X(stuck_given_up, "connections given up: window closed longest, and memory short (RFC 6429)")  \
+    X(orphans_given_up, "connections given up: held by nobody, and no progress")                   \
+    X(path_reports_pending, "reports of a smaller path MTU that wait for evidence (RFC 5927 7.2)") \
+    X(path_reports_refuted, "such reports that progress refuted")                                  \
+    X(path_blackholes, "path MTUs lowered: large segments vanished (RFC 4821 7.7)")                \
+    X(path_probes, "probes for a larger path MTU sent")                                            \
+    X(path_probes_lost, "probes that did not arrive")                                              \
+    X(path_raised, "path MTUs raised by a probe")                                                  \
+    X(fast_open_out, "SYNs sent with data")                                                        \
+    X(fast_open_taken, "SYNs sent with data, which the peer took")                                 \
+    X(fast_open_fallback, "SYNs sent with data or a request, then without: lost or not taken")     \
+    X(fast_open_in, "SYNs whose data was taken at once")                                           \
+    X(fast_open_bad, "SYNs with a cookie that is not ours, or not any more")                       \
+    X(fast_open_limited, "SYNs with a good cookie: tcp_fast_open_pending_max")                     \
+    X(quiet_held, "segments not sent, SYNs not taken: quiet time")
 
 struct weir_tcp_stats {
 #define X(name, meaning) uint64_t name;

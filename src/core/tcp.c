@@ -43,6 +43,17 @@ int weir_tcp_accept(weir_stack *stack, weir_handle listener, uint64_t user,
     return c != NULL ? tcp_accept(&stack->tcp, c, user, connection) : WEIR_E_STALE;
 }
 
+int weir_tcp_asked(weir_stack *stack, weir_handle listener, struct weir_tcp_request *request)
+{
+    struct tcp_conn *c = tcp_get(&stack->tcp, listener);
+    return c != NULL ? tcp_asked(&stack->tcp, c, request) : WEIR_E_STALE;
+}
+
+int weir_tcp_decide(weir_stack *stack, weir_handle request, enum weir_tcp_verdict verdict)
+{
+    return tcp_decide(&stack->tcp, request, verdict);
+}
+
 int weir_tcp_send(weir_stack *stack, weir_handle handle, const void *data, size_t len,
                   unsigned flags)
 {
@@ -91,7 +102,7 @@ int weir_tcp_abort(weir_stack *stack, weir_handle handle)
 uint32_t weir_tcp_ready(const weir_stack *stack, weir_handle handle)
 {
     const struct tcp_conn *c = tcp_get(&stack->tcp, handle);
-    return c != NULL ? tcp_level(c) : 0;
+    return c != NULL ? tcp_level(&stack->tcp, c) : 0;
 }
 
 int weir_tcp_error(weir_stack *stack, weir_handle handle)

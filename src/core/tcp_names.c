@@ -48,6 +48,18 @@ const char *weir_tcp_recovery_name(unsigned recovery)
     return recovery < sizeof name / sizeof name[0] ? name[recovery] : "?";
 }
 
+const char *weir_tcp_limit_name(unsigned limit)
+{
+    static const char *const name[] = {
+        [WEIR_TCP_LIMIT_APPLICATION] = "application",
+        [WEIR_TCP_LIMIT_WINDOW] = "peer window",
+        [WEIR_TCP_LIMIT_CWND] = "cwnd",
+        [WEIR_TCP_LIMIT_BUFFER] = "send buffer",
+        [WEIR_TCP_LIMIT_PACING] = "pacing",
+    };
+    return limit < sizeof name / sizeof name[0] ? name[limit] : "?";
+}
+
 const char *weir_tcp_timer_name(unsigned timer)
 {
     static const char *const name[] = {

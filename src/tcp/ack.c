@@ -17,6 +17,7 @@ void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, ui
     cc_init(&c->cc, tcp_send_mss(c), c->set.initial_window, c->syn_lost);
     tcp_repair_update(tcp, c, true, now);
     tcp_idle_update(tcp, c, now);
+    tcp_account_start(tcp, c, now);
     if (c->active)
         tcp_raise(tcp, c, WEIR_EVENT_CONNECTED | WEIR_EVENT_WRITABLE, WEIR_OK);
     tcp_ready(tcp, c);

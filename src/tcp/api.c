@@ -209,14 +209,19 @@ int tcp_listen(struct tcp_room *tcp, struct tcp_conn *c, unsigned backlog)
     CHECK(tcp->handler, c->on_port && ring_is_empty(&c->receive));
     c->state = WEIR_TCP_LISTEN;
     c->listening = (struct tcp_listening){
-        .backlog = backlog, .accept_first = TCP_NONE, .accept_last = TCP_NONE};
+        .backlog = backlog,
+        .accept_first = TCP_NONE,
+        .accept_last = TCP_NONE,
+        .asked_first = TCP_NONE,
+        .asked_last = TCP_NONE,
+    };
     return WEIR_OK;
 }
 
 /* What happened to a connection before it was accepted. */
 static void tell_past(struct tcp_room *tcp, struct tcp_conn *c)
 {
-    uint32_t bits = tcp_level(c) & (WEIR_EVENT_CONNECTED | WEIR_EVENT_READABLE |
+    uint32_t bits = tcp_level(tcp, c) & (WEIR_EVENT_CONNECTED | WEIR_EVENT_READABLE |
                                     WEIR_EVENT_URGENT | WEIR_EVENT_PEER_CLOSED);
     if (c->state == WEIR_TCP_CLOSED)
         bits |= WEIR_EVENT_CLOSED;

@@ -94,12 +94,14 @@ struct tcp_conn *tcp_conn_new(struct tcp_room *tcp, const struct tcp_conn *from)
     c->snd_una = c->snd_nxt = c->snd_max = TCP_OFFSET_BASE;
     c->rcv_nxt = c->rcv_edge = TCP_OFFSET_BASE;
     tcp_conn_rings(tcp, c, TCP_OFFSET_BASE, TCP_OFFSET_BASE);
-    c->flight = c->holes = c->listener = TCP_NONE;
+    c->flight = c->holes = c->listener = c->account = TCP_NONE;
+    c->stuck_next = c->stuck_prev = TCP_NONE;
     c->ready_next = c->flight_next = c->accept_next = TCP_NONE;
     c->repair_at = c->delack_at = c->idle_at = WEIR_TIME_NEVER;
-    c->rto_us = 1000000; /* RFC 6298 2.1 */
     c->heard_at = tcp->now;
     c->opened_s = tcp_s(tcp->now);
+    tcp_tune_begin(c);
+    tcp_account_open(tcp, c);
     return c;
 }
 
@@ -142,6 +144,7 @@ static void unlist(struct tcp_room *tcp, struct tcp_conn *c)
     c->on_port = false;
     if (c->wants_flight)
         want_no_flight(tcp, c);
+    tcp_stuck_leave(tcp, c);
 }
 
 /* No timer runs and nothing is waited for. */
@@ -169,6 +172,7 @@ void tcp_conn_detach(struct tcp_room *tcp, struct tcp_conn *c)
     CHECK(tcp->handler, c->state != WEIR_TCP_LISTEN);
     unlist(tcp, c);
     stop(tcp, c);
+    tcp_account_stop(tcp, c, tcp->now);
     if (c->flight != TCP_NONE)
         tcp_flight_give(tcp, c);
     if (c->holes != TCP_NONE) {
@@ -247,6 +251,7 @@ void tcp_conn_free_if_done(struct tcp_room *tcp, struct tcp_conn *c)
     CHECK(tcp->handler, c->listener == TCP_NONE && c->promised_kb == 0);
     CHECK(tcp->handler, ring_bytes_held(&c->send) == 0);
     ring_reset(&c->receive, c->receive.head);
+    tcp_account_close(tcp, c);
     pool_give(&tcp->conns, tcp_index(c));
 }
 

@@ -39,7 +39,8 @@ enum {
     TCP_MSS_DEFAULT_IP4 = 536,  /* RFC 9293 MUST-15 */
     TCP_MSS_DEFAULT_IP6 = 1220, /* RFC 9293 MUST-15 */
     TCP_TIMESTAMPS_BYTES = 12,  /* options of each segment with timestamps: NOP NOP timestamps */
-    TCP_MSS_MIN = 48            /* payload of a segment: never less, whatever a peer says */
+    TCP_MSS_MIN = 48,           /* payload of a segment: never less, whatever a peer says */
+    TCP_FAST_OPEN_COOKIE_MAX = 16 /* RFC 7413 4.1.1 */
 };
 
 /* ---- what is there for a while ---- */
@@ -69,6 +70,13 @@ struct tcp_flight {
     uint64_t timed_out;  /* snd_una when the timer expired last */
     uint64_t recover;  /* snd_max when recovery began (RFC 6582) */
     uint64_t snd_sml;  /* past the last segment sent that was not full (Minshall's rule); or 0 */
+
+    /* The search for the path MTU (pmtud.c). */
+    uint64_t probe_start, probe_end; /* the one probe that is out; equal: none */
+    uint64_t report_end; /* a pending report is refuted when all below this has arrived */
+    uint16_t probe_mtu;  /* what the probe is to prove */
+    uint16_t report_mtu; /* of a report that waits for evidence; 0: none */
+    bool report_tested;  /* a segment of that size went out at snd_una */
 };
 
 /* While data is held above a hole, or a duplicate is to be reported. */
@@ -78,6 +86,21 @@ struct tcp_holes {
     uint64_t dsack_start, dsack_end;       /* the duplicate to report (RFC 2883); equal: none */
     uint64_t recent[TCP_SACK_RECENT_MAX]; /* a byte in each island changed last, newest first */
     uint8_t recent_count;
+};
+
+/* What explains a connection afterwards (account.c): each has one while tcp_accounts_max allows. */
+struct tcp_account {
+    uint32_t limited_ms[WEIR_TCP_LIMIT_COUNT]; /* until `since_ms` */
+    uint16_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* here and below: 65535 and more stay there */
+    uint32_t since_ms; /* `limit` is what limits since then: milliseconds, low bits */
+    uint32_t segments_in, segments_out, data_segments_in, data_segments_out;
+    uint32_t retransmits, bytes_retransmitted;
+    uint32_t dupacks_in, dupacks_out;
+    uint32_t cwnd_max;
+    uint16_t congestion_signals, zero_windows_in, zero_windows_out;
+    uint16_t fast_retransmits;
+    uint8_t limit; /* enum weir_tcp_limit */
+    bool running;  /* since it is established, until it is over */
 };
 
 /* ---- the endpoint ---- */
@@ -103,6 +126,7 @@ struct tcp_settings {
     bool nodelay : 1, cork : 1, minshall : 1, urgent_inline : 1;
     bool keepalive : 1, keepalive_octet : 1, quick_ack : 1, soft_errors : 1;
     bool window_scale : 1, timestamps : 1, sack : 1;
+    bool tune : 1, user_timeout_option : 1, path_probe : 1, fast_open : 1, ask : 1;
     uint8_t keepalive_probes, ttl, traffic_class, initial_window;
     uint16_t keepalive_idle_s, keepalive_interval_s, delayed_ack_ms, mss_max, rto_min_ms;
     uint32_t user_timeout_ms, send_bytes_max, receive_bytes_max;
@@ -114,6 +138,9 @@ struct tcp_listening {
     uint32_t handshakes;                /* SYN-RECEIVED records that belong to it */
     uint32_t waiting;                   /* connections in its accept queue ... */
     uint32_t accept_first, accept_last; /* ... linked by accept_next; TCP_NONE */
+    uint32_t asked_first, asked_last;   /* records not told of yet, by ready_next; TCP_NONE */
+    uint32_t cookie_s; /* with cookies_out: when one was sent last; seconds of the clock */
+    bool cookies_out;
 };
 
 /* A connection, or a listener, or an endpoint that is neither yet (CLOSED). */
@@ -162,16 +189,27 @@ struct tcp_conn {
     bool idle_fin : 1;      /* idle_at is for FIN-WAIT-2 */
     bool recovered : 1;     /* without a flight: the last one's `recover` is snd_una (RFC 6582) */
     bool stalled : 1;       /* what is outstanding, or kept back by the window, makes no progress */
+    bool stuck : 1;         /* it is in the list of those whose peer keeps the window closed */
+    bool cookie : 1;        /* its handshake went by a SYN cookie */
+    bool fast_open : 1;     /* data in the SYN was taken */
+    bool fast_pending : 1;  /* open fast, and the handshake is not complete (RFC 7413 5.1) */
+    bool user_timeout_due : 1; /* the option is to be sent */
+    bool user_timeout_told : 1; /* peer_user_timeout is valid */
+    uint8_t challenges : 3; /* sent in the current window of tcp_challenge_allowed() */
 
-    uint8_t snd_scale, rcv_scale; /* 0 when scaling was not agreed on */
+    uint8_t snd_scale : 4, rcv_scale : 4; /* 0 when scaling was not agreed on */
     uint8_t oob;
     int8_t error;  /* for the next call to return, once */
     int8_t reason; /* why it is CLOSED */
     uint8_t quick_acks;   /* acknowledgments still to be sent at once */
     uint8_t dup_acks_due; /* acknowledgments that go out one each (RFC 5681 4.2) */
-    uint8_t challenges;   /* sent in the current window of tcp_challenge_allowed() */
     uint8_t probes;       /* unanswered: persist or keepalive */
-    uint8_t backoff;      /* doublings of rto_us */
+    uint8_t backoff;      /* doublings of the RTO */
+    uint8_t mtu_failed;   /* the search for the path MTU: 1 + the least size known to fail; 0: none */
+    uint16_t mtu_acked;   /* the largest packet that arrived (RFC 5927 7.2) */
+    uint16_t mtu_probe_s; /* when to look for a larger path MTU: low bits of seconds; see pmtud.c */
+    uint16_t peer_user_timeout; /* as it stands in the option */
+    uint32_t account;     /* index of a struct tcp_account, or TCP_NONE */
 
     /* Sending. The queue is the ring: [snd_una or iss + 1, send.end). */
     struct ring send;
@@ -199,6 +237,8 @@ struct tcp_conn {
     uint32_t holes;           /* index of a struct tcp_holes, or TCP_NONE */
     uint32_t bytes_unacked;   /* in sequence since the last ACK, with options */
     uint32_t promised_kb;     /* packet memory reserved for the window */
+    uint32_t rcv_buf;         /* the receive buffer as tuned: bytes */
+    uint32_t tune_us, tune_head; /* since when, and from where, reading is measured (tune.c): low bits */
     uint32_t ts_recent, ts_recent_s; /* ... and when it was set, in seconds of the stack's clock */
     uint32_t ts_offset;       /* of our timestamps (RFC 7323 7.1) */
     uint32_t challenge_ms;    /* when the window of challenges began: milliseconds, low bits */
@@ -209,14 +249,13 @@ struct tcp_conn {
     uint32_t srtt_us8;       /* SRTT times 8; 0: no sample yet */
     uint32_t rttvar_us4;     /* RTTVAR times 4 */
     uint32_t rtt_us_min;     /* 0: no sample yet */
-    uint32_t rto_us;         /* without the backoff */
+    uint32_t opened_s;       /* seconds */
     weir_time repair_at;     /* for what `repair` says */
     weir_time delack_at;     /* delayed ACK */
     weir_time idle_at;       /* keepalive; FIN-WAIT-2 of a connection that nobody holds */
     weir_time heard_at;      /* the last acceptable segment; in SYN-SENT when the SYN was first sent */
     uint32_t stalled_ms;     /* with `stalled`: since then; milliseconds, low bits */
     uint32_t sent_ms;        /* the last data: milliseconds, low bits (RFC 5681 4.1) */
-    uint32_t opened_s;       /* seconds */
 
     /* Places. */
     struct pool_handle pin; /* of the neighbour; only on links that have some */
@@ -227,10 +266,7 @@ struct tcp_conn {
         uint32_t port_next;   /* or, while on_port, in the list of its local port */
     };
     uint32_t listener; /* ... this index, while it waits to be accepted; else TCP_NONE */
-
-    /* Accounts. */
-    uint32_t segments_in, segments_out, retransmits, bytes_retransmitted;
-    uint16_t fast_retransmits;
+    uint32_t stuck_next, stuck_prev; /* with `stuck`: in that list */
 
     struct tcp_settings set;
 };
@@ -264,6 +300,11 @@ struct tcp_syn {
     uint16_t rcv_window; /* from irs + 1 on, that we announced: data held included */
     bool timestamps : 1, sack : 1, scaling : 1;
     bool on_ready : 1, parked : 1, answered : 1; /* a SYN,ACK went out */
+    bool asked : 1, told : 1;  /* it waits for a verdict; the application knows of it */
+    bool fast_request : 1;     /* the SYN,ACK carries a fast open cookie ... */
+    bool fast_experimental : 1; /* ... as the experimental option */
+    bool user_timeout_told : 1;
+    uint16_t peer_user_timeout; /* as it stands in the option */
     uint32_t sent_us;    /* when the first SYN,ACK was sent: low bits of microseconds, for RTT */
 };
 
@@ -284,7 +325,7 @@ struct tcp_wait {
     bool fixed_ifindex : 1; /* answers leave by ifindex, whatever the routes say */
 };
 
-_Static_assert(sizeof(void *) > 8 || sizeof(struct tcp_syn) <= 120, "SYN-RECEIVED is compact");
+_Static_assert(sizeof(void *) > 8 || sizeof(struct tcp_syn) <= 128, "SYN-RECEIVED is compact");
 _Static_assert(sizeof(void *) > 8 || sizeof(struct tcp_wait) <= 72, "so is TIME-WAIT");
 
 /* The wire's number x as an offset, given one near it. */

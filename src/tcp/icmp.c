@@ -59,18 +59,6 @@ static enum effect effect_of(const struct net_error *error)
     }
 }
 
-/* What is outstanding was too large: send it again in smaller segments, without waiting and without
- * taking it for congestion (RFC 1191 6.4, RFC 8201 5.4). Output looks the MTU up again, since the
- * generation of the table has changed. */
-static void too_big(struct tcp_room *tcp, struct tcp_conn *c, const struct net_error *error,
-                    weir_time now)
-{
-    if (!net_too_big(tcp->net, error, now) || c->state < WEIR_TCP_ESTABLISHED)
-        return;
-    c->snd_nxt = c->snd_una;
-    tcp_ready(tcp, c);
-}
-
 static void hard(struct tcp_room *tcp, struct tcp_conn *c, int error)
 {
     if (c->state == WEIR_TCP_SYN_SENT)
@@ -96,7 +84,7 @@ static void about_connection(struct tcp_room *tcp, struct tcp_conn *c,
         hard(tcp, c, WEIR_E_UNREACHABLE);
         break;
     case EFFECT_TOO_BIG:
-        too_big(tcp, c, error, now);
+        tcp_pmtud_report(tcp, c, error, now);
         break;
     }
 }

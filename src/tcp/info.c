@@ -114,12 +114,7 @@ void tcp_info(const struct tcp_room *tcp, const struct tcp_conn *c, struct weir_
         .local = c->local,
         .remote = c->remote,
         .user = c->source.user,
-        .bytes_retransmitted = c->bytes_retransmitted,
-        .segments_in = c->segments_in,
-        .segments_out = c->segments_out,
-        .retransmits = c->retransmits,
         .timeouts = c->timeouts,
-        .fast_retransmits = c->fast_retransmits,
         .age = tcp->now - (weir_time)c->opened_s * WEIR_NS_PER_S,
         .idle = until(tcp->now, c->heard_at),
     };
@@ -136,6 +131,7 @@ void tcp_info(const struct tcp_room *tcp, const struct tcp_conn *c, struct weir_
     fill_timer(tcp, c, info);
     fill_sender(tcp, c, info);
     fill_receiver(tcp, c, info);
+    tcp_account_info(tcp, c, info);
 }
 
 static void syn_info(const struct tcp_room *tcp, const struct tcp_syn *syn,

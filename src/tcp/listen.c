@@ -387,8 +387,8 @@ static void fill(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_syn 
     c->timestamps = syn->timestamps;
     c->sack = syn->sack;
     c->scaling = syn->scaling;
-    c->snd_scale = syn->snd_scale;
-    c->rcv_scale = syn->rcv_scale;
+    c->snd_scale = syn->snd_scale & 15U;
+    c->rcv_scale = syn->rcv_scale & 15U;
     c->snd_wnd = tcp_window_bytes(c, s->header->window, false);
     c->snd_wnd_max = c->snd_wnd > syn->window ? c->snd_wnd : syn->window;
     c->snd_wl1 = s->header->seq;

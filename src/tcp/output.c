@@ -99,7 +99,7 @@ static enum way refresh_path(struct tcp_room *tcp, struct tcp_conn *c, weir_time
     }
     struct pmtu pmtu = pmtu_lookup(&tcp->net->pmtus, c->remote, path.mtu, now);
     uint16_t before = c->mtu;
-    c->mtu = (uint16_t)pmtu.mtu;
+    tcp_pmtud_path(tcp, c, pmtu.mtu, now);
     c->may_fragment = pmtu.below_floor;
     c->path_generation = generation(tcp);
     if (before != c->mtu && before != 0 && c->state >= WEIR_TCP_ESTABLISHED)
@@ -259,9 +259,8 @@ static void emit_one(struct visit *v)
 
 static void count_out(struct visit *v, unsigned segments)
 {
-    v->c->segments_out += segments;
+    tcp_account_segments_out(v->tcp, v->c, segments, &v->plan);
     if (v->plan.again) {
-        v->c->retransmits += segments;
         v->tcp->count.segments_retransmitted += segments;
     } else {
         v->tcp->count.segments_out += segments;
@@ -383,7 +382,6 @@ static void commit_data(struct visit *v, uint64_t end, unsigned count)
     uint64_t seq = v->plan.seq;
     if (v->plan.again) {
         txlog_resent(tcp, c, seq, end);
-        c->bytes_retransmitted += v->plan.len;
         if (f->rtx_first && seq == c->snd_una)
             f->rtx_first = false;
         if (seq == c->snd_nxt && end > c->snd_nxt)
@@ -564,6 +562,7 @@ static unsigned visit(struct visit *v)
     uint64_t before = c->snd_max;
     while (v->n < v->max && more && c->snd_max == before)
         more = act(v) && may_have_more(v->tcp, c);
+    tcp_account_update(v->tcp, c, v->now);
     if (more)
         tcp_ready(v->tcp, c); /* behind the others */
     else

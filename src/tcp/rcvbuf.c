@@ -112,7 +112,7 @@ uint64_t tcp_rcv_edge(struct tcp_room *tcp, struct tcp_conn *c)
         return c->rcv_edge > c->rcv_nxt ? c->rcv_edge : c->rcv_nxt;
     }
     CHECK(tcp->handler, c->rcv_edge >= c->rcv_nxt && c->rcv_nxt >= c->receive.head);
-    struct rcv_room room = room_of(c, c->set.receive_bytes_max);
+    struct rcv_room room = room_of(c, c->rcv_buf);
     uint64_t step = step_min(c, &room), open = edge_open(c, &room), kept = edge_kept(c, &room);
     if (open >= c->rcv_edge + step) {
         if (promise(tcp, c, open))

@@ -42,7 +42,7 @@ static void enter_recovery(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_
     cc_loss(&c->cc, min_u32(flight, c->cc.cwnd), mss);
     c->cc.cwnd = c->cc.ssthresh;
     inflate(c, DUPACK_THRESHOLD * mss);
-    c->fast_retransmits++;
+    tcp_account_recovery(tcp, c);
     tcp->count.fast_retransmits++;
 }
 

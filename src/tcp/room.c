@@ -4,7 +4,8 @@
 
 #include "base/layout.h"
 
-enum { KEY_TABLE = 1, KEY_ISN, KEY_PORT, KEY_STAMP }; /* of sip_derive() */
+/* Of sip_derive(); syncookie.c and fastopen.c count from 100. */
+enum { KEY_TABLE = 1, KEY_ISN, KEY_PORT, KEY_STAMP };
 enum { PORTS = 65535 };
 
 static uint32_t at_least_one(uint32_t n)
@@ -14,7 +15,7 @@ static uint32_t at_least_one(uint32_t n)
 
 /* What a room is made of, by its limits. A room for none still has pools and maps. */
 struct parts {
-    struct pool_config conns, syns, waits, flights, holes;
+    struct pool_config conns, syns, waits, flights, holes, accounts;
     uint32_t tuples, ports, ranges, interfaces;
 };
 
@@ -32,6 +33,9 @@ static struct parts parts_of(const struct weir_config *config)
         .waits = POOL_OF(struct tcp_wait, config->tcp_time_wait_max),
         .flights = POOL_OF(struct tcp_flight, config->tcp_flights_max),
         .holes = POOL_OF(struct tcp_holes, config->tcp_flights_max),
+        .accounts = POOL_OF(struct tcp_account, config->tcp_accounts_max < config->tcp_endpoints_max
+                                                    ? config->tcp_accounts_max
+                                                    : config->tcp_endpoints_max),
         .ranges = config->ranges_max,
         .interfaces = config->interfaces_max,
     };
@@ -46,7 +50,9 @@ size_t tcp_size(const struct weir_config *config)
     struct parts p = parts_of(config);
     size_t sizes[] = {pool_size(&p.conns),   pool_size(&p.syns),       pool_size(&p.waits),
                       pool_size(&p.flights), pool_size(&p.holes),      map_size(p.tuples),
-                      map_size(p.ports),     ranges_pool_size(p.ranges)};
+                      map_size(p.ports),     ranges_pool_size(p.ranges),
+                      pool_size(&p.accounts), tcp_cookies_size(config),
+                      tcp_fast_open_size(config)};
     uint64_t total =
         layout_bytes(p.interfaces, sizeof(struct tcp_iface), _Alignof(struct tcp_iface));
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
@@ -87,6 +93,7 @@ void tcp_init(struct tcp_room *tcp, const struct tcp_room_config *config, void *
         .port_key = sip_derive(&config->key, KEY_PORT),
         .stamp_key = sip_derive(&config->key, KEY_STAMP),
         .want_flight = empty_list(),
+        .stuck = empty_list(),
         .waiting = {.timer = {.kind = NET_TIMER_TCP_WAIT}, .first = TCP_NONE, .last = TCP_NONE},
     };
     at = place_pool(tcp, &tcp->conns, p.conns, at);
@@ -94,12 +101,17 @@ void tcp_init(struct tcp_room *tcp, const struct tcp_room_config *config, void *
     at = place_pool(tcp, &tcp->waits, p.waits, at);
     at = place_pool(tcp, &tcp->flights, p.flights, at);
     at = place_pool(tcp, &tcp->holes, p.holes, at);
+    at = place_pool(tcp, &tcp->accounts, p.accounts, at);
     map_init(&tcp->tuples, p.tuples, tcp->handler, at);
     at += map_size(p.tuples);
     map_init(&tcp->ports, p.ports, tcp->handler, at);
     at += map_size(p.ports);
     ranges_pool_init(&tcp->ranges, p.ranges, tcp->handler, at);
     at += ranges_pool_size(p.ranges);
+    tcp_cookies_init(tcp, &config->key, at);
+    at += tcp_cookies_size(config->config);
+    tcp_fast_open_init(tcp, &config->key, at);
+    at += tcp_fast_open_size(config->config);
     tcp->iface = layout_align(at, _Alignof(struct tcp_iface));
     for (uint32_t i = 0; i < p.interfaces; i++)
         tcp->iface[i] = (struct tcp_iface){.ready = empty_list(), .syns = empty_list()};

@@ -47,15 +47,14 @@ void tcp_rtt_sample(struct tcp_conn *c, uint32_t rtt_us)
         if (r < c->rtt_us_min)
             c->rtt_us_min = r;
     }
-    uint32_t var = c->rttvar_us4 > GRANULARITY_US ? c->rttvar_us4 : (uint32_t)GRANULARITY_US;
-    c->rto_us = c->srtt_us8 / 8 + var;
     c->backoff = 0; /* 5.7 and Karn: only a sample ends it */
 }
 
 /* In microseconds, with `backoff` doublings. */
 static uint64_t rto_us(const struct tcp_conn *c, unsigned backoff)
 {
-    uint64_t us = c->rto_us, us_min = (uint64_t)c->set.rto_min_ms * 1000;
+    uint32_t var = c->rttvar_us4 > GRANULARITY_US ? c->rttvar_us4 : (uint32_t)GRANULARITY_US;
+    uint64_t us = c->srtt_us8 / 8 + var, us_min = (uint64_t)c->set.rto_min_ms * 1000;
     const uint64_t us_max = (uint64_t)TCP_RTO_MAX_MS * 1000;
     if (c->srtt_us8 == 0)
         us = 1000 * (c->syn_lost && tcp_syn_acked(c) ? (uint64_t)TCP_RTO_SYN_LOST_MS
@@ -120,7 +119,8 @@ static uint32_t r2_ms(const struct tcp_conn *c)
 {
     if (in_handshake(c))
         return R2_SYN_MS;
-    return c->set.user_timeout_ms != 0 ? c->set.user_timeout_ms : (uint32_t)R2_DATA_MS;
+    uint32_t user = tcp_user_timeout_ms(c);
+    return user != 0 ? user : (uint32_t)R2_DATA_MS;
 }
 
 /* How long nothing has moved; milliseconds. */
@@ -132,7 +132,7 @@ static uint32_t stalled_for(const struct tcp_conn *c, weir_time now)
 /* `ns` from now, but not past R2. */
 static weir_time within_r2(const struct tcp_conn *c, weir_time ns, weir_time now)
 {
-    if (c->backoff == 0 && c->set.user_timeout_ms == 0) /* then it is far off */
+    if (c->backoff == 0 && tcp_user_timeout_ms(c) == 0) /* then it is far off */
         return later(now, ns);
     uint32_t r2 = r2_ms(c), stalled = stalled_for(c, now);
     weir_time left = stalled < r2 ? (weir_time)(r2 - stalled) + 1 : 1;
@@ -156,7 +156,7 @@ static weir_time repair_deadline(const struct tcp_conn *c, weir_time now)
     case TCP_REPAIR_RETRANSMIT:
         return within_r2(c, tcp_rto(c), now);
     case TCP_REPAIR_PERSIST:
-        if (c->set.user_timeout_ms != 0)
+        if (tcp_user_timeout_ms(c) != 0)
             return within_r2(c, persist_interval(c), now);
         return later(now, persist_interval(c));
     case TCP_REPAIR_CORK:
@@ -237,7 +237,7 @@ void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, w
 
 void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
-    if (!c->stalled || c->repair_at == WEIR_TIME_NEVER || c->set.user_timeout_ms == 0)
+    if (!c->stalled || c->repair_at == WEIR_TIME_NEVER || tcp_user_timeout_ms(c) == 0)
         return;
     c->repair_at = within_r2(c, c->repair_at > now ? c->repair_at - now : 0, now);
     tcp_timer_update(tcp, c);
@@ -309,6 +309,7 @@ static bool expire_retransmit(struct tcp_room *tcp, struct tcp_conn *c, weir_tim
         tcp->count.timeouts++;
     } else {
         tcp_recovery_timeout(tcp, c, now);
+        tcp_pmtud_timeout(tcp, c, now);
         retransmissions = tcp_flight(tcp, c)->expiries;
     }
     if (retransmissions >= R1_RETRANSMISSIONS)
@@ -319,7 +320,7 @@ static bool expire_retransmit(struct tcp_room *tcp, struct tcp_conn *c, weir_tim
 static bool expire_persist(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     bool silent = now - c->heard_at > R2_DATA_MS * WEIR_NS_PER_MS;
-    if ((silent || c->set.user_timeout_ms != 0) && stalled_for(c, now) > r2_ms(c))
+    if ((silent || tcp_user_timeout_ms(c) != 0) && stalled_for(c, now) > r2_ms(c))
         return give_up(tcp, c);
     if (c->probes >= R1_RETRANSMISSIONS)
         advise(tcp, c);

@@ -19,7 +19,7 @@ bool tcp_challenge_allowed(struct tcp_room *tcp, struct tcp_conn *c, weir_time n
         c->challenges = 0;
         c->challenge_ms = tcp_ms(now);
     } else {
-        c->challenges = (uint8_t)(c->challenges - passed);
+        c->challenges = (c->challenges - passed) & 7U;
         c->challenge_ms += passed * CHALLENGE_EVERY_MS;
     }
     if (c->challenges >= CHALLENGE_BURST) {
@@ -71,8 +71,8 @@ static void take_syn_options(struct tcp_conn *c, const struct tcp_segment *s)
     c->sack = c->set.sack && (o->present & TCP_HAS_SACK_PERMITTED) != 0;
     if (c->set.window_scale && has_scale) {
         c->scaling = true;
-        c->snd_scale = o->window_scale;
-        c->rcv_scale = tcp_rcv_scale(&c->set);
+        c->snd_scale = o->window_scale & 15U;
+        c->rcv_scale = tcp_rcv_scale(&c->set) & 15U;
     }
     if (c->timestamps) {
         c->ts_recent = o->ts_val;
@@ -316,7 +316,7 @@ static enum weir_drop synchronized(struct tcp_room *tcp, struct tcp_conn *c, str
 
 enum weir_drop tcp_segment_arrives(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s)
 {
-    c->segments_in += s->segments;
+    tcp_account_segment_in(tcp, c, s);
     enum weir_drop drop =
         c->state == WEIR_TCP_SYN_SENT ? syn_sent(tcp, c, s) : synchronized(tcp, c, s);
     if (drop != (enum weir_drop)NEXT)

@@ -44,6 +44,11 @@ static void store(struct tcp_settings *set, enum weir_tcp_setting setting, uint3
     case WEIR_TCP_SACK: set->sack = v != 0; break;
     case WEIR_TCP_INITIAL_WINDOW: set->initial_window = (uint8_t)v; break;
     case WEIR_TCP_RTO_MIN_MS: set->rto_min_ms = (uint16_t)v; break;
+    case WEIR_TCP_TUNE: set->tune = v != 0; break;
+    case WEIR_TCP_USER_TIMEOUT_OPTION: set->user_timeout_option = v != 0; break;
+    case WEIR_TCP_PATH_PROBE: set->path_probe = v != 0; break;
+    case WEIR_TCP_FAST_OPEN: set->fast_open = v != 0; break;
+    case WEIR_TCP_ASK: set->ask = v != 0; break;
     case WEIR_TCP_SETTING_COUNT: break;
     }
 }
@@ -74,6 +79,11 @@ static uint32_t load(const struct tcp_settings *set, enum weir_tcp_setting setti
     case WEIR_TCP_SACK: return set->sack;
     case WEIR_TCP_INITIAL_WINDOW: return set->initial_window;
     case WEIR_TCP_RTO_MIN_MS: return set->rto_min_ms;
+    case WEIR_TCP_TUNE: return set->tune;
+    case WEIR_TCP_USER_TIMEOUT_OPTION: return set->user_timeout_option;
+    case WEIR_TCP_PATH_PROBE: return set->path_probe;
+    case WEIR_TCP_FAST_OPEN: return set->fast_open;
+    case WEIR_TCP_ASK: return set->ask;
     case WEIR_TCP_SETTING_COUNT: break;
     }
     return 0;
@@ -91,7 +101,9 @@ static bool counts_at_beginning(enum weir_tcp_setting setting)
 {
     return setting == WEIR_TCP_MSS_MAX || setting == WEIR_TCP_WINDOW_SCALE ||
            setting == WEIR_TCP_TIMESTAMPS || setting == WEIR_TCP_SACK ||
-           setting == WEIR_TCP_INITIAL_WINDOW;
+           setting == WEIR_TCP_INITIAL_WINDOW || setting == WEIR_TCP_TUNE ||
+           setting == WEIR_TCP_USER_TIMEOUT_OPTION || setting == WEIR_TCP_FAST_OPEN ||
+           setting == WEIR_TCP_ASK;
 }
 
 /* A buffer that holds something keeps its blocks, and they bound it. */
@@ -156,6 +168,8 @@ int tcp_set(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_setting sett
     if (!may_resize(tcp, c, setting, value))
         return WEIR_E_RANGE;
     store(&c->set, setting, value);
+    if (setting == WEIR_TCP_RECEIVE_BYTES_MAX || setting == WEIR_TCP_TUNE)
+        tcp_tune_begin(c);
     CHECK(tcp->handler, load(&c->set, setting) == value);
     apply(tcp, c, setting);
     return WEIR_OK;

@@ -23,9 +23,9 @@ static uint64_t queued(const struct tcp_conn *c)
 }
 
 /* What the ring holds keeps its blocks, and they bound it; an empty one gets those that suit. */
-static uint64_t room_to_write(const struct tcp_conn *c)
+static uint64_t room_to_write(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
-    uint64_t used = queued(c), max = c->set.send_bytes_max;
+    uint64_t used = queued(c), max = tcp_tune_send_buffer(tcp, c);
     if (used > 0 && max > ring_bytes_max((enum blocks_class)c->send.class))
         max = ring_bytes_max((enum blocks_class)c->send.class);
     return used < max ? max - used : 0;
@@ -64,7 +64,7 @@ static size_t write_first(struct tcp_conn *c, struct weir_ref data)
 /* Copy into the queue; answers how many bytes, or why none. */
 static int enqueue(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data)
 {
-    uint64_t room = room_to_write(c);
+    uint64_t room = room_to_write(tcp, c);
     size_t len = data.len < room ? data.len : (size_t)room;
     if (len < data.len)
         c->write_refused = true;
@@ -115,7 +115,7 @@ int tcp_send(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data, uns
 void tcp_writable_update(struct tcp_room *tcp, struct tcp_conn *c)
 {
     if (!c->write_refused || may_send(c) != WEIR_OK ||
-        room_to_write(c) * 3 < c->set.send_bytes_max)
+        room_to_write(tcp, c) * 3 < tcp_tune_send_buffer(tcp, c))
         return;
     c->write_refused = false;
     tcp_raise(tcp, c, WEIR_EVENT_WRITABLE, WEIR_OK);
@@ -182,10 +182,12 @@ static void read_up_to(struct tcp_room *tcp, struct tcp_conn *c, uint64_t offset
         c->urgent_in = false;
         c->oob_gone = false;
     }
-    if (c->state != WEIR_TCP_CLOSED)
+    if (c->state != WEIR_TCP_CLOSED) {
+        tcp_tune_read(tcp, c, tcp->now);
         tcp_rcv_read(tcp, c);
-    else if (offset >= tcp_rcv_data_end(c))
+    } else if (offset >= tcp_rcv_data_end(c)) {
         ring_reset(&c->receive, offset);
+    }
 }
 
 int tcp_receive(struct tcp_room *tcp, struct tcp_conn *c, void *data, size_t size, unsigned flags)
@@ -216,7 +218,7 @@ int tcp_at_mark(const struct tcp_conn *c)
     return c->urgent_in && (c->receive.head == urgent_end(c) || at_gone_octet(c));
 }
 
-uint32_t tcp_level(const struct tcp_conn *c)
+uint32_t tcp_level(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
     uint64_t start;
     if (c->state == WEIR_TCP_LISTEN)
@@ -226,7 +228,7 @@ uint32_t tcp_level(const struct tcp_conn *c)
         bits |= WEIR_EVENT_READABLE | WEIR_EVENT_WRITABLE;
     if (tcp_unread(c, &start) > 0 || nothing(c) == 0)
         bits |= WEIR_EVENT_READABLE;
-    if (may_send(c) == WEIR_OK && room_to_write(c) > 0)
+    if (may_send(c) == WEIR_OK && room_to_write(tcp, c) > 0)
         bits |= WEIR_EVENT_WRITABLE;
     if (c->state >= WEIR_TCP_ESTABLISHED)
         bits |= WEIR_EVENT_CONNECTED;

@@ -37,6 +37,26 @@ struct tcp_wait_fifo {
     uint32_t first, last; /* by next and prev of the records; TCP_NONE */
 };
 
+/* SYN cookies (syncookie.c): those that have made a connection, for as long as they count. */
+struct tcp_cookies {
+    struct sip_key key;
+    uint32_t *used; /* places of the cookies of late connections, by keyed hash */
+    uint32_t used_mask; /* how many there are, less one */
+};
+
+/* Fast open (fastopen.c). */
+struct tcp_fast_path;
+struct tcp_fast_open {
+    struct sip_key key;
+    struct map map;              /* of the paths, by keyed hash of their two addresses */
+    struct tcp_fast_path *paths; /* what a client knows of the servers it has met */
+    uint32_t paths_max;
+    struct rng rng;              /* who makes room */
+    uint32_t pending;            /* connections with fast_pending */
+    uint32_t held;               /* places of such as were reset: a RST frees none early ... */
+    weir_time held_until;        /* ... but only then (RFC 7413 5.1) */
+};
+
 /* The fields are its own. It does not move. */
 struct tcp_room {
     struct net *net;
@@ -47,13 +67,18 @@ struct tcp_room {
     const struct weir_assert *handler;
     const struct weir_config *config;
     struct sip_key table_key, isn_key, port_key, stamp_key;
-    struct pool conns, syns, waits, flights, holes;
+    struct pool conns, syns, waits, flights, holes, accounts;
     struct ranges_pool ranges;
     struct map tuples;       /* of connections and records: see tcp_find() */
     struct map ports;        /* the first of the list of each port that somebody asked for */
     struct tcp_iface *iface; /* interfaces_max */
     struct tcp_wait_fifo waiting;
     struct tcp_list want_flight; /* connections without a flight that have something to send */
+    struct tcp_list stuck;       /* connections whose window is closed, the longest first */
+    struct tcp_cookies cookies;
+    struct tcp_fast_open fast_open;
+    weir_time quiet_until;       /* until then nothing is sent or taken (RFC 9293 3.4.3) */
+    struct net_timer quiet_timer;
     struct tcp_conn *last;       /* the connection looked up last, or NULL */
     uint64_t ports_drawn;        /* random numbers taken by tcp_port_choose() */
     weir_time now;               /* of the latest call that brought time */
@@ -103,6 +128,12 @@ static inline struct tcp_conn *tcp_at(const struct tcp_room *tcp, uint32_t index
 static inline struct tcp_flight *tcp_flight(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
     return c->flight != TCP_NONE ? pool_at(&tcp->flights, c->flight) : NULL;
+}
+
+/* The account of a connection, or NULL. */
+static inline struct tcp_account *tcp_account(const struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    return c->account != TCP_NONE ? pool_at(&tcp->accounts, c->account) : NULL;
 }
 
 /* The holes of a connection, or NULL. */
@@ -173,6 +204,7 @@ struct tcp_reply {
     bool timestamps;
     uint32_t ts_val, ts_ecr;
     uint8_t ttl, traffic_class; /* ttl 0: 64 */
+    const struct tcp_options *syn; /* of a SYN,ACK: its options, in place of the timestamps; or NULL */
 };
 
 /* Queue it; when there is no room for replies it is lost, counted by the network. Bound: a route
@@ -188,6 +220,8 @@ void tcp_reset_stranger(struct tcp_room *tcp, const struct tcp_segment *s);
 void tcp_reset_peer(struct tcp_room *tcp, const struct tcp_conn *c);
 
 /* ======== table.c: finding ======== */
+
+struct tcp_plan; /* below */
 
 struct tcp_tuple {
     struct weir_addr local, remote;
@@ -296,6 +330,162 @@ unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *
 /* The listener closes: end its records, with RST where a SYN,ACK was sent, and reset what waits to
  * be accepted. Linear in the records of all listeners. */
 void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener);
+
+/* The part of SYN-RECEIVED that does not need a record: a connection made of what `syn` says and the
+ * final ACK, in the accept queue. NULL: not now (no place in the queue, no endpoint, no memory). The
+ * caller has given up the record, if there was one, and the tuple stands in no table. */
+struct tcp_conn *tcp_listen_establish(struct tcp_room *tcp, const struct tcp_syn *syn,
+                                      const struct tcp_segment *s, uint32_t rtt_us);
+
+/* ======== ask.c: handshakes that wait for the application ======== */
+
+/* A record was made for a SYN to a listener with ASK: no SYN,ACK yet; ASKED is raised, and the record's
+ * timer is armed for its deadline. */
+void tcp_ask(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now);
+
+/* A record that waits ends: off the list of those not told. */
+void tcp_ask_end(struct tcp_room *tcp, struct tcp_syn *syn);
+
+int tcp_asked(struct tcp_room *tcp, struct tcp_conn *listener, struct weir_tcp_request *request);
+int tcp_decide(struct tcp_room *tcp, weir_handle request, enum weir_tcp_verdict verdict);
+
+/* ======== syncookie.c: SYN-RECEIVED without a record (RFC 4987 3.6) ======== */
+
+/* Memory for tcp_cookies_init(); answers where it ends. */
+size_t tcp_cookies_size(const struct weir_config *config);
+void tcp_cookies_init(struct tcp_room *tcp, const struct sip_key *key, void *mem);
+
+/* Answer a SYN with a SYN,ACK whose ISN holds what a record would: a reply. MSS in steps; window scale
+ * and SACK in the low bits of the timestamp, which is never ahead of the clock. */
+void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, const struct tcp_segment *s);
+
+/* An ACK at a listener: does it bring back a cookie? If so, makes the connection, where the segment
+ * goes on, and *drop is what became of it. False: it is nothing of ours. Constant. */
+bool tcp_cookie_segment(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_segment *s,
+                        enum weir_drop *drop);
+
+/* ======== fastopen.c: RFC 7413 ======== */
+
+size_t tcp_fast_open_size(const struct weir_config *config);
+void tcp_fast_open_init(struct tcp_room *tcp, const struct sip_key *key, void *mem);
+
+/* Server: what becomes of the Fast Open option of a SYN to a listener that has it on. */
+enum tcp_fast_verdict {
+    TCP_FAST_NO,     /* an ordinary handshake */
+    TCP_FAST_COOKIE, /* an ordinary handshake; the SYN,ACK carries a cookie */
+    TCP_FAST_DATA    /* the cookie is good: its data may be taken at once */
+};
+enum tcp_fast_verdict tcp_fast_open_syn(struct tcp_room *tcp, const struct tcp_conn *listener,
+                                        const struct tcp_segment *s);
+
+/* Server: the connection, in SYN-RECEIVED and in the accept queue, with the data of the SYN. Answers
+ * NONE, or why the SYN has to go the ordinary way. */
+enum weir_drop tcp_fast_open_accept(struct tcp_room *tcp, struct tcp_conn *listener,
+                                    struct tcp_segment *s, struct tcp_seq iss);
+
+/* Server: the cookie for a client, into 8 bytes. */
+void tcp_fast_open_cookie(const struct tcp_room *tcp, struct weir_addr client,
+                          struct weir_addr server, uint8_t cookie[8], weir_time now);
+
+/* The handshake of a connection with fast_pending is over; `reset`: by a RST. */
+void tcp_fast_open_done(struct tcp_room *tcp, struct tcp_conn *c, bool reset, weir_time now);
+
+/* Client, before a SYN: sets the option, if any, and answers how much of the queue may go with it. */
+uint32_t tcp_fast_open_offer(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_options *o,
+                             weir_time now);
+
+/* Client: the SYN,ACK came. Learns the cookie, or that the path takes none. */
+void tcp_fast_open_learn(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
+
+bool tcp_fast_open_invariants(const struct tcp_room *tcp);
+
+/* ======== pmtud.c: the path MTU of a connection (RFC 1191, 8201, 4821, 5927 7.2) ======== */
+
+/* A checked report that what is outstanding was too large. */
+void tcp_pmtud_report(struct tcp_room *tcp, struct tcp_conn *c, const struct net_error *error,
+                      weir_time now);
+
+/* The path was looked up anew: `mtu` is what routes and reports say. Sets c->mtu. */
+void tcp_pmtud_path(struct tcp_room *tcp, struct tcp_conn *c, uint32_t mtu, weir_time now);
+
+/* snd_una has moved (the log is not trimmed yet): sizes that arrived, a probe that did, a report that
+ * is refuted or proved. */
+void tcp_pmtud_acked(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* The retransmission timer expired: a pending report is believed; after several in a row, large
+ * segments are thought to vanish. */
+void tcp_pmtud_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* Is what recovery takes for lost the probe alone? Then cwnd is not reduced (RFC 4821 7.6.2). The probe
+ * is given up. */
+bool tcp_pmtud_probe_lost(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* Payload of a probe that may go now, with nothing but new data; 0: none. Pure. */
+uint16_t tcp_pmtud_probe(const struct tcp_room *tcp, const struct tcp_conn *c, weir_time now);
+
+/* A probe of the path went out as [start, end). */
+void tcp_pmtud_sent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end,
+                    weir_time now);
+
+/* The largest size still thought possible. */
+uint16_t tcp_pmtud_max(const struct tcp_room *tcp, const struct tcp_conn *c);
+
+/* ======== stuck.c: peers that hold our memory (RFC 6429) ======== */
+
+/* The window, the queue or the state has changed: is it stuck? Constant. */
+void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* It ends. */
+void tcp_stuck_leave(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* Memory, endpoints or flights are short: end those stuck longest, a few at a time. */
+void tcp_stuck_relieve(struct tcp_room *tcp, weir_time now);
+
+/* ======== uto.c: RFC 5482 ======== */
+
+/* The option to send now, 0: none (see tcp_user_timeout_s() of wire). Pure. */
+uint16_t tcp_user_timeout_option(const struct tcp_conn *c);
+
+/* The peer's came. */
+void tcp_user_timeout_arrives(struct tcp_room *tcp, struct tcp_conn *c, uint16_t option,
+                              weir_time now);
+
+/* R2 for data in effect, in milliseconds; 0: the default. */
+uint32_t tcp_user_timeout_ms(const struct tcp_conn *c);
+
+/* ======== tune.c: buffers that suit the path ======== */
+
+/* A connection begins. */
+void tcp_tune_begin(struct tcp_conn *c);
+
+/* The application has read: is a larger receive buffer of use? Changes rcv_buf. Constant. */
+void tcp_tune_read(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* The send buffer now, in bytes. Pure. */
+uint32_t tcp_tune_send_buffer(const struct tcp_room *tcp, const struct tcp_conn *c);
+
+/* ======== account.c ======== */
+
+void tcp_account_open(struct tcp_room *tcp, struct tcp_conn *c);   /* an endpoint begins */
+void tcp_account_start(struct tcp_room *tcp, struct tcp_conn *c, weir_time now); /* established */
+void tcp_account_stop(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);  /* it is over */
+void tcp_account_close(struct tcp_room *tcp, struct tcp_conn *c);  /* the endpoint is given back */
+
+/* Something may have changed what limits the sender: account for the time since the last call. */
+void tcp_account_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* What the counters of a connection count. */
+void tcp_account_segment_in(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
+void tcp_account_segments_out(struct tcp_room *tcp, struct tcp_conn *c, unsigned segments,
+                              const struct tcp_plan *plan);
+void tcp_account_recovery(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* What limits it now. Pure. */
+enum weir_tcp_limit tcp_account_limit(const struct tcp_room *tcp, const struct tcp_conn *c,
+                                      weir_time now);
+
+void tcp_account_info(const struct tcp_room *tcp, const struct tcp_conn *c,
+                      struct weir_tcp_info *info);
 
 /* ======== timewait.c ======== */
 
@@ -606,7 +796,7 @@ int tcp_receive(struct tcp_room *tcp, struct tcp_conn *c, void *data, size_t siz
 int tcp_at_mark(const struct tcp_conn *c);
 int tcp_shutdown(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_how how);
 void tcp_close(struct tcp_room *tcp, struct tcp_conn *c, bool abort);
-uint32_t tcp_level(const struct tcp_conn *c);
+uint32_t tcp_level(const struct tcp_room *tcp, const struct tcp_conn *c);
 int tcp_take_error(struct tcp_conn *c);
 void tcp_closed_read(struct tcp_room *tcp, weir_handle handle);
 

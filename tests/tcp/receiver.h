@@ -117,7 +117,7 @@ static inline void conn_setup(struct receiver *r, const struct receiver_config *
     c->rcv_edge = r->first + tcp_rcv_window_first(&r->tcp, &c->set);
     c->rcv_acked = tcp_wrap(r->first);
     c->sack = !want->no_sack;
-    c->rcv_scale = want->no_scale ? 0 : tcp_rcv_scale(&c->set);
+    c->rcv_scale = (want->no_scale ? 0U : tcp_rcv_scale(&c->set)) & 15U;
     c->timestamps = want->timestamps;
     r->wire_edge = c->rcv_edge;
 }

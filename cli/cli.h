@@ -27,6 +27,7 @@ int cli_udp(int argc, char **argv);
 int cli_get(int argc, char **argv);
 int cli_put(int argc, char **argv);
 int cli_netstat(int argc, char **argv);
+int cli_replay(int argc, char **argv);
 
 /* One line on stderr: "weir: ...". */
 __attribute__((format(printf, 1, 2))) void cli_error(const char *format, ...);
@@ -87,6 +88,16 @@ void cli_json_item(struct cli_json *json, const struct scenario_item *item);
 bool cli_json_end(struct cli_json *json, const struct scenario_run *run, FILE *out);
 /* The list of scenarios. */
 bool cli_json_list(FILE *out);
+
+/* What came of a replay. */
+struct cli_replay_report {
+    const char *path;
+    uint64_t records, packets_in, packets_out, bytes_in, bytes_out;
+    weir_time virtual_ns;
+    bool identical, complete;
+    const char *message; /* what is not; NULL: nothing */
+};
+bool cli_json_replay(const struct cli_replay_report *report, FILE *out);
 
 /* ---- captures as lines ---- */
 

@@ -17,7 +17,8 @@ enum {
     KEY_NO_OFFLOAD,
     KEY_MAC,
     KEY_PCAP,
-    KEY_STATS
+    KEY_STATS,
+    KEY_RECORD
 };
 
 static const char device_names[][8] = {"tun", "tap", "packet"};
@@ -126,6 +127,16 @@ static void take_mac(struct device_args *a, const char *text)
     a->has_mac = true;
 }
 
+static bool is_stdout(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+bool device_takes_stdout(const struct device_args *args)
+{
+    return is_stdout(args->pcap) || is_stdout(args->recording);
+}
+
 /* Which go together? */
 static void check(const struct device_args *a)
 {
@@ -140,10 +151,12 @@ static void check(const struct device_args *a)
                   a->ifname);
     if (a->kind == DEVICE_TUN && a->has_mac)
         cli_usage("--mac is about Ethernet, and a tun has none");
-    if (a->pcap != NULL && strcmp(a->pcap, "-") == 0 && a->verbose)
-        cli_usage("--pcap=- takes standard output for itself");
-    if (a->pcap != NULL && strcmp(a->pcap, "-") == 0 && isatty(STDOUT_FILENO))
-        cli_usage("a capture is not for a terminal; name a file, or send it through a pipe");
+    bool capture = is_stdout(a->pcap), recording = is_stdout(a->recording);
+    if ((capture || recording) && (a->verbose || (capture && recording)))
+        cli_usage("--%s=- takes standard output for itself", capture ? "pcap" : "record");
+    if ((capture || recording) && isatty(STDOUT_FILENO))
+        cli_usage("a %s is not for a terminal; name a file, or send it through a pipe",
+                  capture ? "capture" : "recording");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -176,6 +189,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_PCAP:
         a->pcap = arg;
+        return 0;
+    case KEY_RECORD:
+        a->recording = arg;
         return 0;
     case KEY_STATS:
         a->stats = true;
@@ -211,6 +227,8 @@ static const struct argp_option options[] = {
     {"unprivileged", 'N', 0, OPTION_ALIAS, 0, 1},
     {0, 0, 0, 0, "What to see:", 2},
     {"pcap", KEY_PCAP, "FILE", 0, "Write all packets as pcapng; - is standard output", 2},
+    {"record", KEY_RECORD, "FILE", 0,
+     "Record all that the stack is told, for 'weir replay'; it holds the payload, too", 2},
     {"verbose", 'v', 0, 0, "Print every packet as a line", 2},
     {"stats", KEY_STATS, 0, 0, "Print the counters at the end", 2},
     CLI_HELP_OPTIONS,

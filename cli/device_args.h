@@ -40,11 +40,16 @@ struct device_args {
     uint32_t mtu_bytes; /* 0: the device's */
     uint8_t mac[6];     /* zeros: a random one, or the interface's */
     const char *pcap;   /* NULL: none; "-": stdout */
+    const char *recording; /* the same */
     bool has_mac, no_offload, own_namespace, stats, verbose;
     bool no_device;             /* set by the command: do without one, and without addresses */
     uint32_t connections_max;   /* set by the command: of TCP; 0: the stack's default */
     uint32_t packet_memory_kb;  /* set by the command: of the stack; 0: its default */
+    uint32_t quiet_ms;          /* set by the command: quiet time of TCP */
 };
+
+/* Does a capture or recording go to standard output? */
+bool device_takes_stdout(const struct device_args *args);
 
 /* A child parser whose input is a struct device_args. A wrong option is one line and exit 2. */
 extern const struct argp device_argp;

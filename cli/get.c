@@ -89,11 +89,10 @@ static void parse(int argc, char **argv, struct arguments *a)
     if (a->transfer.text == NULL)
         cli_usage("an URL is missing");
     bool to_stdout = a->file != NULL && strcmp(a->file, "-") == 0;
-    const char *pcap = a->transfer.device.pcap;
     if (to_stdout && (a->transfer.json || a->transfer.device.verbose || a->transfer.device.stats))
         cli_usage("standard output is for the file; give it a name");
-    if (pcap != NULL && strcmp(pcap, "-") == 0)
-        cli_usage("standard output is for what is said; give the capture a file");
+    if (device_takes_stdout(&a->transfer.device))
+        cli_usage("standard output is for what is said; give it a file");
     if (a->go_on && (a->range != NULL || to_stdout))
         cli_usage("--continue goes with a file, and without --range");
 }

@@ -24,9 +24,12 @@ enum {
     KEY_HTTP_PUT,
     KEY_CONNECTIONS,
     KEY_CONTROL,
+    KEY_QUIET,
+    KEY_FAST_OPEN,
     CONNECTIONS_DEFAULT = 4096,
     CONNECTIONS_MAX = 1000000,
     MEMORY_KB = 65536, /* of packets; what is never used costs nothing */
+    QUIET_MS_MAX = 240000, /* of tcp_quiet_ms */
     EVENTS = 64,
     EVENTS_MAX = 4096, /* in one turn */
     DESCRIPTORS = 64   /* beside those of files that are being served */
@@ -39,7 +42,7 @@ struct arguments {
     struct service_set services;
     const char *http; /* the directory; NULL: none */
     uint16_t http_port;
-    bool http_put;
+    bool http_put, fast_open;
     const char *control; /* NULL: the default; "none" */
     weir_time seconds;   /* 0: no end */
     char **command;      /* NULL: none */
@@ -70,6 +73,14 @@ static void take_http(struct arguments *a, char *text)
         cli_usage("a directory is missing behind --http");
 }
 
+static void take_quiet(struct arguments *a, const char *text)
+{
+    weir_time span = cli_span(text, "quiet time");
+    if (span > QUIET_MS_MAX * WEIR_NS_PER_MS)
+        cli_usage("the quiet time is 4 minutes at most");
+    a->device.quiet_ms = (uint32_t)(span / WEIR_NS_PER_MS);
+}
+
 static error_t parse_argument(int key, char *arg, struct argp_state *state)
 {
     struct arguments *a = state->input;
@@ -98,6 +109,12 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
     case KEY_CONTROL:
         a->control = arg;
         return 0;
+    case KEY_QUIET:
+        take_quiet(a, arg);
+        return 0;
+    case KEY_FAST_OPEN:
+        a->fast_open = true;
+        return 0;
     case ARGP_KEY_ARG:
         a->command = &state->argv[state->next - 1];
         state->next = state->argc; /* the rest is the command's */
@@ -118,6 +135,12 @@ static void parse(int argc, char **argv, struct arguments *a)
         {"http-put", KEY_HTTP_PUT, 0, 0, "Let files be uploaded into it", 0},
         {"connections", KEY_CONNECTIONS, "N", 0, "TCP connections at one time, at most (4096)", 0},
         {"control", KEY_CONTROL, "PATH", 0, "Where 'weir netstat' finds this host, or none", 0},
+        {"fast-open", KEY_FAST_OPEN, 0, 0,
+         "TCP services take data that comes with a SYN, and may see it twice (RFC 7413)", 0},
+        {"quiet-time", KEY_QUIET, "TIME", 0,
+         "No TCP for so long after the start: a host that lost its memory of connections "
+         "(RFC 9293 3.4.3)",
+         0},
         {"seconds", KEY_SECONDS, "TIME", 0, "End after this time (10, 1.5s, 500ms)", 0},
         {0}};
     static const struct argp_child children[] = {{&device_argp, 0, NULL, 0}, {0}};
@@ -225,6 +248,8 @@ static bool run(struct host *h, uint64_t seed, const char *control)
         cli_error("no memory");
         return false;
     }
+    if (a->fast_open)
+        tcp_host_fast_open(h->tcp);
     if (!services_open(&h->services, h->station.stack, a->services.udp, seed) || !listen_tcp(h) ||
         !open_control(h, control))
         return false;

@@ -128,3 +128,17 @@ bool cli_json_list(FILE *out)
     }
     return print(list, out);
 }
+
+bool cli_json_replay(const struct cli_replay_report *report, FILE *out)
+{
+    json_t *root = json_pack(
+        "{s:s,s:b,s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:s?}", "recording", report->path, "identical",
+        report->identical, "complete", report->complete, "virtual_ns",
+        (json_int_t)report->virtual_ns, "records", (json_int_t)report->records, "packets_in",
+        (json_int_t)report->packets_in, "bytes_in", (json_int_t)report->bytes_in, "packets_out",
+        (json_int_t)report->packets_out, "bytes_out", (json_int_t)report->bytes_out, "problem",
+        report->message);
+    if (root == NULL)
+        cli_error("no memory");
+    return print(root, out);
+}

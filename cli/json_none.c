@@ -30,3 +30,11 @@ bool cli_json_list(FILE *out)
     cli_error("this weir was built without JSON");
     return false;
 }
+
+bool cli_json_replay(const struct cli_replay_report *report, FILE *out)
+{
+    (void)report;
+    (void)out;
+    cli_error("this weir was built without JSON");
+    return false;
+}

@@ -22,6 +22,7 @@ static const struct command commands[] = {
     {"udp", "send and receive datagrams by a stack on a device", cli_udp},
     {"sim", "run a scenario in the simulator", cli_sim},
     {"drill", "run packet scripts against a stack in virtual time", cli_drill},
+    {"replay", "run a recorded stack again, and compare", cli_replay},
     {"help", "show help about weir or a command", cli_help},
 };
 

@@ -59,8 +59,8 @@ static void parse(int argc, char **argv, struct arguments *a)
     cli_parse(&argp, argc, argv, a->transfer.device.name, a);
     if (a->transfer.text == NULL)
         cli_usage(a->file == NULL ? "a file and an URL are missing" : "an URL is missing");
-    if (a->transfer.device.pcap != NULL && strcmp(a->transfer.device.pcap, "-") == 0)
-        cli_usage("standard output is for what is said; give the capture a file");
+    if (device_takes_stdout(&a->transfer.device))
+        cli_usage("standard output is for what is said; give it a file");
 }
 
 static bool open_file(struct run *r)

@@ -94,7 +94,9 @@ int cli_finish(const struct scenario *scenario, const struct scenario_run *run, 
         return CLI_OK;
     cli_error("%s: %u of %u expectations failed; this runs it again:", scenario->name, run->failed,
               run->checks);
-    fprintf(stderr, "weir sim %s --seed %" PRIu64 "%s%s\n", scenario->name, run->seed,
-            until != NULL ? " --until " : "", until != NULL ? until : "");
+    fprintf(stderr, "weir sim %s --seed %" PRIu64, scenario->name, run->seed);
+    if (run->only > 0)
+        fprintf(stderr, " --only 0x%" PRIx64, run->only);
+    fprintf(stderr, "%s%s\n", until != NULL ? " --until " : "", until != NULL ? until : "");
     return CLI_FAILED;
 }

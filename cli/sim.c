@@ -8,14 +8,16 @@
 
 #include "cli.h"
 #include "output.h"
+#include "sim_record.h"
 
-enum { KEY_CLASSIC = 256, KEY_UNTIL, KEY_RUNS };
+enum { KEY_CLASSIC = 256, KEY_UNTIL, KEY_RUNS, KEY_ONLY, KEY_RECORD };
 
 struct arguments {
     const struct scenario *scenario;
     const char *pcap; /* NULL: none; "-": stdout */
     const char *until_text;
-    uint64_t seed, runs;
+    const char *record; /* the directory; NULL: none */
+    uint64_t seed, runs, only;
     weir_time until;
     bool list, json, print, classic, verbose;
     char name[16]; /* of the command, in usage lines */
@@ -60,8 +62,17 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
             usage_exit();
         }
         return 0;
+    case KEY_ONLY:
+        if (!cli_parse_seed(arg, &a->only) || a->only == 0) {
+            cli_error("bad cell '%s'", arg);
+            usage_exit();
+        }
+        return 0;
     case 'w':
         a->pcap = arg;
+        return 0;
+    case KEY_RECORD:
+        a->record = arg;
         return 0;
     case 'p':
         a->print = true;
@@ -99,8 +110,9 @@ static void check_arguments(const struct arguments *a)
         problem = "--list runs no scenario";
     else if (!a->list && a->scenario == NULL)
         problem = "a scenario is missing; 'weir sim --list' shows them";
-    else if (a->runs > 1 && (a->list || a->pcap != NULL || a->print || a->json))
-        problem = "--runs is for a scenario without captures, lines and JSON";
+    else if (a->runs > 1 &&
+             (a->list || a->pcap != NULL || a->record != NULL || a->print || a->json))
+        problem = "--runs is for a scenario without captures, recordings, lines and JSON";
     else if (a->classic && !a->print)
         problem = "--classic is about --print";
     else if (a->json && (a->print || to_stdout))
@@ -121,7 +133,9 @@ static void parse(int argc, char **argv, struct arguments *a)
         {"list", 'l', 0, 0, "List the scenarios", 0},
         {"seed", 's', "N", 0, "Seed of all random choices (1)", 0},
         {"runs", KEY_RUNS, "N", 0, "Run N seeds from there on, and report what fails", 0},
+        {"only", KEY_ONLY, "CELL", 0, "Of a scenario made of cells, run this one", 0},
         {"pcap", 'w', "FILE", 0, "Write what the hosts see as pcapng; - is standard output", 0},
+        {"record", KEY_RECORD, "DIR", 0, "Record each stack, for 'weir replay', in DIR", 0},
         {"print", 'p', 0, 0, "Print every packet as a line, in virtual time", 0},
         {"classic", KEY_CLASSIC, 0, 0, "Print them as the tcpdump of the 1990s did", 0},
         {"json", 'j', 0, 0, "Report, or list, as JSON", 0},
@@ -150,7 +164,7 @@ static int list(const struct arguments *a)
     if (a->json)
         return cli_json_list(stdout) ? CLI_OK : CLI_FAILED;
     for (unsigned i = 0; (s = scenario_at(i)) != NULL; i++)
-        printf("%-12s %s\n", s->name, s->summary);
+        printf("%-16s %s\n", s->name, s->summary);
     return CLI_OK;
 }
 
@@ -207,24 +221,42 @@ static int play(const struct arguments *a, struct scenario_run *run, struct capt
     return capture_flush(&writer);
 }
 
+/* NULL: no memory. Without a directory nothing is recorded. */
+static struct sim_record *begin_record(const struct arguments *a, struct scenario_run *run)
+{
+    struct sim_record *record = calloc(1, sizeof *record);
+    if (record == NULL) {
+        cli_error("no memory");
+        return NULL;
+    }
+    record->directory = a->record;
+    run->recorders = sim_record_begin(record);
+    return record;
+}
+
 static int run_scenario(const struct arguments *a)
 {
     struct session session = {.text = {.verbose = a->verbose}};
     struct scenario_run run = {.seed = a->seed,
+                               .only = a->only,
                                .until = a->until,
                                .report = report,
                                .stop = is_interrupted,
                                .ctx = &session};
     struct cli_lines *lines = NULL;
     struct cli_output file;
-    if (!cli_output_open(&file, a->pcap))
+    struct sim_record *record = begin_record(a, &run);
+    if (record == NULL || !cli_output_open(&file, a->pcap)) {
+        free(record);
         return CLI_FAILED;
+    }
     struct capture_sink sink = cli_output_sink(&file);
     hold_interrupts(&session);
     session.text.out = file.file == stdout ? stderr : stdout;
     session.text.colour = cli_wants_colour(session.text.out);
     if (a->json && (session.json = cli_json_begin(a->scenario, a->seed)) == NULL) {
         (void)cli_output_close(&file);
+        free(record);
         return CLI_FAILED;
     }
     if (a->print && (lines = cli_lines_new(stdout, a->classic, sink)) != NULL)
@@ -240,7 +272,8 @@ static int run_scenario(const struct arguments *a)
     else if (written)
         cli_text_end(&session.text, a->scenario, &run);
     cli_lines_free(lines);
-    written &= cli_output_close(&file);
+    written &= cli_output_close(&file) & sim_record_end(record);
+    free(record);
     return written ? cli_finish(a->scenario, &run, a->until_text) : CLI_FAILED;
 }
 
@@ -259,7 +292,10 @@ static int run_many(const struct arguments *a)
     uint64_t failed = 0, events = 0;
     hold_interrupts(&session);
     for (uint64_t i = 0; i < a->runs; i++) {
-        struct scenario_run run = {.seed = a->seed + i, .until = a->until, .report = report_failure};
+        struct scenario_run run = {.seed = a->seed + i,
+                                   .only = a->only,
+                                   .until = a->until,
+                                   .report = report_failure};
         (void)scenario_play(a->scenario, &run);
         run.stopped = is_interrupted(&session);
         events += run.stats.events;

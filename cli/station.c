@@ -129,6 +129,7 @@ static bool make_stack(struct station *s)
     config.tap = record_tap(&s->record);
     if (s->args->packet_memory_kb > 0)
         config.packet_memory_kb = s->args->packet_memory_kb;
+    config.tcp_quiet_ms = s->args->quiet_ms;
     if (s->args->connections_max > 0) { /* and listeners */
         config.tcp_endpoints_max = s->args->connections_max + LISTENERS;
         config.tcp_flights_max = s->args->connections_max;
@@ -139,6 +140,7 @@ static bool make_stack(struct station *s)
         cli_error("no random bytes from the system: %m");
         return false;
     }
+    recorder_attach(&s->recorder, &config); /* the secret is of this run alone */
     size_t size =
         (weir_stack_size(&config) + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
     void *memory = aligned_alloc(STACK_ALIGNMENT, size);
@@ -266,7 +268,8 @@ static bool release(struct station *s)
         (void)close(s->signal_fd);
     if (s->link_fd >= 0)
         (void)close(s->link_fd);
-    bool whole = record_close(&s->record);
+    bool whole = recorder_close(&s->recorder);
+    whole &= record_close(&s->record);
     (void)sigprocmask(SIG_SETMASK, &s->mask, NULL);
     return whole;
 }
@@ -274,9 +277,14 @@ static bool release(struct station *s)
 bool station_open(struct station *s, const struct device_args *args)
 {
     *s = (struct station){.args = args, .signal_fd = -1, .link_fd = -1, .wake = WEIR_TIME_NEVER};
-    s->out = args->pcap != NULL && strcmp(args->pcap, "-") == 0 ? stderr : stdout;
-    if (!record_open(&s->record, args->pcap, args->verbose))
+    s->out = device_takes_stdout(args) ? stderr : stdout;
+    if (!recorder_open(&s->recorder, args->recording))
         return false;
+    if (!record_open(&s->record, args->pcap, args->verbose)) {
+        (void)recorder_close(&s->recorder);
+        return false;
+    }
+    recorder_guard(&s->recorder);
     s->signal_fd = hear_signals(s);
     if (open_device(s) && make_stack(s) && make_loop(s))
         return true;
@@ -296,7 +304,7 @@ static bool turn(struct station *s, weir_time until)
 {
     struct device_error why;
     if (loop_turn(&s->loop, s->wake < until ? s->wake : until, &why) == WEIR_OK)
-        return record_flush(&s->record);
+        return record_flush(&s->record) && recorder_flush(&s->recorder);
     cli_error("%s", why.text);
     return false;
 }

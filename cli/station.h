@@ -10,6 +10,7 @@
 #include "device_args.h"
 #include "driver/loop.h"
 #include "record.h"
+#include "recorder.h"
 #include "weir/udp.h"
 
 /* `stack`, `loop`, `ended` and `code` are for everyone; the rest is the station's own. */
@@ -22,6 +23,7 @@ struct station {
     const struct device_args *args;
     struct device *device;
     struct record record;
+    struct recorder recorder;
     unsigned ifindex;
     uint32_t mtu_bytes;
     sigset_t mask; /* the signal mask to give back, and to children */

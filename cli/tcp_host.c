@@ -46,6 +46,7 @@ struct tcp_host {
     int first_free, first_turn, last_turn, first_retry, last_retry;
     weir_time now;
     weir_time retry_at;
+    bool fast_open; /* of the listeners */
     bool more;     /* somebody wants another turn soon */
     uint64_t full; /* times that a connection had to wait for a place */
     struct place place[];
@@ -68,6 +69,11 @@ struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max,
     return host;
 }
 
+void tcp_host_fast_open(struct tcp_host *host)
+{
+    host->fast_open = true;
+}
+
 int tcp_host_listen(struct tcp_host *host, const struct tcp_service *service, uint16_t port)
 {
     struct weir_tcp_config config = {.size = sizeof config, .port = port, .reuse = true};
@@ -81,6 +87,8 @@ int tcp_host_listen(struct tcp_host *host, const struct tcp_service *service, ui
         return error;
     /* Services say themselves when more follows (WEIR_TCP_MORE). */
     error = weir_tcp_set(host->stack, l->handle, WEIR_TCP_NODELAY, 1);
+    if (error == WEIR_OK && host->fast_open)
+        error = weir_tcp_set(host->stack, l->handle, WEIR_TCP_FAST_OPEN, 1);
     if (error == WEIR_OK)
         error = weir_tcp_listen(host->stack, l->handle, host->places);
     if (error != WEIR_OK) {

@@ -21,6 +21,7 @@ enum {
     KEY_JSON = 768, /* out of the way of the commands' own, and of the device's */
     KEY_MEMORY,
     KEY_TIMEOUT,
+    KEY_FAST_OPEN,
     ADDRESSES_MAX = 16,
     EVENTS = 16
 };
@@ -42,6 +43,7 @@ struct run {
     struct stream stream;
     struct http_client *client;
     bool open, connected, closing, failed;
+    bool asked; /* with fast open: a connection of its own has asked for the cookie */
     int error;                         /* that the connection ended with */
     weir_time begun, active, close_by; /* `active`: something happened */
     struct progress progress;
@@ -67,12 +69,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         a->memory = arg;
         a->device.no_device = true;
         return 0;
+    case KEY_FAST_OPEN:
+        a->fast_open = true;
+        return 0;
     case KEY_TIMEOUT:
         a->timeout = cli_span(arg, "time");
         return 0;
     case ARGP_KEY_SUCCESS:
-        if (a->memory != NULL && (a->device.pcap != NULL || a->device.verbose || a->device.stats))
-            cli_usage("--pcap, --verbose and --stats are about devices; --memory uses none");
+        if (a->memory != NULL && (a->device.pcap != NULL || a->device.recording != NULL ||
+                                  a->device.verbose || a->device.stats))
+            cli_usage("--pcap, --record, --verbose and --stats are about devices; --memory uses "
+                      "none");
         if (a->json && a->device.verbose)
             cli_usage("--json takes standard output for itself");
         return 0;
@@ -85,6 +92,8 @@ static const struct argp_option options[] = {
     {"quiet", 'q', 0, 0, "No progress bar and no summary", 0},
     {"json", KEY_JSON, 0, 0, "Report as JSON", 0},
     {"timeout", KEY_TIMEOUT, "TIME", 0, "Give up when nothing happened for this long (30s)", 0},
+    {"fast-open", KEY_FAST_OPEN, 0, 0,
+     "Send the request with the SYN; a connection before it asks for the cookie (RFC 7413)", 0},
     {"memory", KEY_MEMORY, "DIR", 0,
      "Use no device: a second stack in this process, on a wire in memory, serves DIR", 0},
     {0}};
@@ -178,10 +187,14 @@ static bool try_next(struct run *r, int error)
         if (error != WEIR_OK)
             break;
         (void)weir_tcp_set(r->stack, r->handle, WEIR_TCP_NODELAY, 1);
+        if (r->args->fast_open)
+            (void)weir_tcp_set(r->stack, r->handle, WEIR_TCP_FAST_OPEN, 1);
         error = weir_tcp_connect(r->stack, r->handle, &r->address[r->tried++], r->args->url.port);
         r->open = error == WEIR_OK;
         if (r->open) {
             r->stream = stream_tcp(r->stack, r->handle);
+            if (r->asked) /* what it wants next will be asked when it is connected */
+                (void)http_client_turn(r->client, &r->stream);
             return true;
         }
         (void)weir_tcp_close(r->stack, r->handle);
@@ -190,13 +203,31 @@ static bool try_next(struct run *r, int error)
     return false;
 }
 
+/* The cookie is there, if the host gives any: the request goes with the SYN of another connection. */
+static void connect_fast(struct run *r, weir_time now)
+{
+    (void)weir_tcp_close(r->stack, r->handle);
+    r->open = false;
+    r->asked = true;
+    r->begun = now;
+    r->tried--;
+    (void)try_next(r, WEIR_E_UNREACHABLE);
+}
+
 static void take_event(struct run *r, const struct weir_event *event, weir_time now)
 {
     if (!r->open || event->handle.index != r->handle.index ||
         event->handle.generation != r->handle.generation)
         return;
     r->active = now;
+    if ((event->bits & WEIR_EVENT_CONNECTED) != 0 && r->args->fast_open && !r->asked) {
+        connect_fast(r, now);
+        return;
+    }
     if ((event->bits & WEIR_EVENT_CONNECTED) != 0 && !r->connected) {
+        struct weir_tcp_info info;
+        r->result->fast = weir_tcp_info(r->stack, r->handle, &info) == WEIR_OK &&
+                          (info.options & WEIR_TCP_HAS_FAST_OPEN) != 0;
         r->connected = true;
         r->result->connected = now - r->begun;
         r->begun = now;
@@ -207,6 +238,8 @@ static void take_event(struct run *r, const struct weir_event *event, weir_time 
     r->error = event->error;
     if (r->closing)
         *r->ended = true;
+    else if (!r->connected && r->asked) /* the request went with it */
+        fail(r, weir_strerror(event->error));
     else if (!r->connected)
         (void)try_next(r, event->error);
 }
@@ -396,9 +429,9 @@ void transfer_print(const struct transfer_args *args, const struct transfer_resu
         fputs(",\"file\":", stdout);
         print_string(stdout, summary->file);
         printf(",\"ok\":%s,\"status\":%u,\"bytes\":%" PRIu64 ",\"connect_ns\":%" PRId64
-               ",\"transfer_ns\":%" PRId64 ",\"bytes_per_s\":%.0f}\n",
+               ",\"transfer_ns\":%" PRId64 ",\"bytes_per_s\":%.0f,\"fast_open\":%s}\n",
                summary->good ? "true" : "false", summary->status, result->bytes, result->connected,
-               result->took, per_s);
+               result->took, per_s, result->fast ? "true" : "false");
         return;
     }
     if (args->quiet || !summary->good)
@@ -410,6 +443,6 @@ void transfer_print(const struct transfer_args *args, const struct transfer_resu
     progress_size(size, sizeof size, (double)result->bytes);
     progress_size(rate, sizeof rate, per_s);
     cli_time_text(took, sizeof took, result->took / WEIR_NS_PER_US * WEIR_NS_PER_US);
-    fprintf(out, "%s: %" PRIu64 " bytes (%s) in %s, %s/s\n", summary->file, result->bytes, size,
-            took, rate);
+    fprintf(out, "%s: %" PRIu64 " bytes (%s) in %s, %s/s%s\n", summary->file, result->bytes, size,
+            took, rate, result->fast ? ", asked for in the SYN" : "");
 }

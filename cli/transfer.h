@@ -16,6 +16,7 @@ struct transfer_args {
     const char *memory; /* the directory of a server in memory; NULL: a device is used */
     weir_time timeout;  /* give up when nothing happened for so long */
     bool json, quiet;
+    bool fast_open; /* the request goes with the SYN */
 };
 
 /* A child parser for the options that both have; its input is a struct transfer_args, whose device
@@ -31,6 +32,7 @@ struct transfer_result {
     bool interrupted;
     uint64_t bytes;            /* of the body */
     weir_time connected, took; /* until the connection was there; from then on */
+    bool fast;                 /* the peer took what went with the SYN */
 };
 
 /* Run a job (whose url may be left out). `total` points to the bytes to be expected, UINT64_MAX

@@ -85,8 +85,8 @@ static void parse(int argc, char **argv, struct arguments *a)
     cli_parse(&argp, argc, argv, a->device.name, a);
     if (a->port == 0)
         cli_usage(a->text == NULL ? "an address and a port are missing" : "a port is missing");
-    if (a->device.pcap != NULL && strcmp(a->device.pcap, "-") == 0)
-        cli_usage("standard output is for what comes back; give the capture a file");
+    if (device_takes_stdout(&a->device))
+        cli_usage("standard output is for what comes back; give it a file");
 }
 
 /* How much of what was read is a datagram: a line, what is too long for one, or the rest. */

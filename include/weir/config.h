@@ -25,7 +25,7 @@ extern "C" {
     X(reassembly_fragments_max, 64, 2, 256, "fragments of one datagram; 64 KB at MTU 1500 is 45")  \
     X(reassembly_ip4_ms, 30000, 1000, 120000, "life of an incomplete IPv4 datagram")               \
     X(reassembly_ip6_ms, 60000, 1000, 120000, "life of an incomplete IPv6 datagram")               \
-    X(replies_max, 64, 1, 4096, "stateless replies waiting to be sent")                            \
+    X(replies_max, 256, 1, 4096, "stateless replies to be sent; half may wait for neighbours")      \
     X(icmp_errors_per_s_max, 200, 1, 100000, "ICMP errors and resets sent in a second")            \
     X(packet_memory_kb, 65536, 256, 1073741824, "payload on its way, both directions, in all")     \
     X(packet_memory_reserve_kb, 1024, 64, 1073741824, "part of it kept for data in sequence")      \
@@ -71,6 +71,14 @@ struct weir_tap {
     void *ctx;
 };
 
+/* Whoever is told of every call on the stack, as it begins and as it ends (weir/record.h). `fn` may be
+ * NULL. The same holds for it as for a tap. */
+struct weir_record;
+struct weir_recorder {
+    void (*fn)(void *ctx, const struct weir_record *record);
+    void *ctx;
+};
+
 struct weir_config {
     uint32_t size; /* sizeof(struct weir_config) of the caller: lets the struct grow */
 #define X(name, value, low, high, meaning) uint32_t name;
@@ -81,6 +89,7 @@ struct weir_config {
                                   source, or fixed for a replay */
     struct weir_assert on_assert; /* told of faults of weir or its caller; fn NULL: trap */
     struct weir_tap tap;
+    struct weir_recorder recorder; /* is told the secret: give a recorded stack one of its own */
 };
 
 /* Set every field to its default, the secret to zeros.

@@ -101,7 +101,8 @@ extern "C" {
     X(TCP_ACK, "tcp: acknowledgment of what was never sent, or too old, or none")                  \
     X(TCP_MEMORY, "tcp: no memory for the data")                                                   \
     X(TCP_CLOSED, "tcp: data after the connection was closed here")                                \
-    X(TCP_TIME_WAIT, "tcp: for a connection in TIME-WAIT, and no reason to go on with it")
+    X(TCP_TIME_WAIT, "tcp: for a connection in TIME-WAIT, and no reason to go on with it")         \
+    X(TCP_QUIET, "tcp: quiet time (RFC 9293 3.4.3)")
 
 enum weir_drop {
     WEIR_DROP_NONE = 0, /* not dropped */

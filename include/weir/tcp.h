@@ -255,7 +255,8 @@ enum weir_tcp_timer {
     WEIR_TCP_TIMER_KEEPALIVE,
     WEIR_TCP_TIMER_FIN_WAIT_2,
     WEIR_TCP_TIMER_TIME_WAIT,
-    WEIR_TCP_TIMER_CORK
+    WEIR_TCP_TIMER_CORK,
+    WEIR_TCP_TIMER_ORPHAN /* no progress, and held by nobody */
 };
 
 /* A snapshot of an endpoint; in brackets the name in RFC 4898 where it has one. Sequence numbers are

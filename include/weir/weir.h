@@ -12,6 +12,7 @@
 #include "weir/memwire.h"
 #include "weir/net.h"
 #include "weir/packet.h"
+#include "weir/record.h"
 #include "weir/stack.h"
 #include "weir/stats.h"
 #include "weir/tcp.h"

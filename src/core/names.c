@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * The names and texts of error codes, drop reasons and counters. */
+ * The names and texts of error codes, drop reasons, counters and calls. */
 #include "weir/drop.h"
 #include "weir/error.h"
+#include "weir/record.h"
 #include "weir/stats.h"
 #include "weir/version.h"
 
@@ -16,6 +17,16 @@ const char *weir_strerror(int error)
     if (error > 0 || error <= -(int)WEIR_ERROR_END)
         return "unknown error";
     return text[-error];
+}
+
+const char *weir_call_name(unsigned call)
+{
+    static const char *const name[WEIR_CALL_COUNT] = {
+#define X(NAME, name) #name,
+        WEIR_CALLS(X)
+#undef X
+    };
+    return call < WEIR_CALL_COUNT ? name[call] : "?";
 }
 
 const char *weir_drop_name(unsigned reason)

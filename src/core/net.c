@@ -52,15 +52,20 @@ bool weir_addr_is_ip4(const struct weir_addr *addr)
 int weir_stack_add_address(weir_stack *stack, unsigned ifindex, const struct weir_addr *addr,
                            unsigned prefix_len)
 {
-    if (ifindex >= stack->net.iface_count)
-        return WEIR_E_NOT_FOUND;
-    return net_add_address(&stack->net, ifindex, *addr, prefix_len, stack->now);
+    RECORD(stack, STACK_ADD_ADDRESS, .ifindex = ifindex, .addr = addr, .number = {prefix_len});
+    int result = WEIR_E_NOT_FOUND;
+    if (ifindex < stack->net.iface_count)
+        result = net_add_address(&stack->net, ifindex, *addr, prefix_len, stack->now);
+    return recorded(stack, WEIR_CALL_STACK_ADD_ADDRESS, result);
 }
 
 int weir_stack_remove_address(weir_stack *stack, unsigned ifindex, const struct weir_addr *addr)
 {
-    return ifindex < stack->net.iface_count ? net_remove_address(&stack->net, ifindex, *addr)
-                                            : WEIR_E_NOT_FOUND;
+    RECORD(stack, STACK_REMOVE_ADDRESS, .ifindex = ifindex, .addr = addr);
+    int result = WEIR_E_NOT_FOUND;
+    if (ifindex < stack->net.iface_count)
+        result = net_remove_address(&stack->net, ifindex, *addr);
+    return recorded(stack, WEIR_CALL_STACK_REMOVE_ADDRESS, result);
 }
 
 static struct route_new route_of(unsigned ifindex, const struct weir_addr *prefix,
@@ -77,22 +82,28 @@ static struct route_new route_of(unsigned ifindex, const struct weir_addr *prefi
 int weir_stack_add_route(weir_stack *stack, unsigned ifindex, const struct weir_addr *prefix,
                          unsigned prefix_len, const struct weir_addr *gateway)
 {
-    if (ifindex >= stack->net.iface_count)
-        return WEIR_E_NOT_FOUND;
+    RECORD(stack, STACK_ADD_ROUTE, .ifindex = ifindex, .addr = prefix, .gateway = gateway,
+           .number = {prefix_len});
     struct route_new route = route_of(ifindex, prefix, prefix_len, gateway);
-    return route_add(&stack->net.routes, &route);
+    int result = WEIR_E_NOT_FOUND;
+    if (ifindex < stack->net.iface_count)
+        result = route_add(&stack->net.routes, &route);
+    return recorded(stack, WEIR_CALL_STACK_ADD_ROUTE, result);
 }
 
 int weir_stack_remove_route(weir_stack *stack, unsigned ifindex, const struct weir_addr *prefix,
                             unsigned prefix_len, const struct weir_addr *gateway)
 {
-    if (ifindex >= stack->net.iface_count)
-        return WEIR_E_NOT_FOUND;
+    RECORD(stack, STACK_REMOVE_ROUTE, .ifindex = ifindex, .addr = prefix, .gateway = gateway,
+           .number = {prefix_len});
     struct route_new route = route_of(ifindex, prefix, prefix_len, gateway);
-    return route_remove(&stack->net.routes, &route);
+    int result = WEIR_E_NOT_FOUND;
+    if (ifindex < stack->net.iface_count)
+        result = route_remove(&stack->net.routes, &route);
+    return recorded(stack, WEIR_CALL_STACK_REMOVE_ROUTE, result);
 }
 
-int weir_stack_set_mtu(weir_stack *stack, unsigned ifindex, uint32_t mtu_bytes)
+static int set_mtu(weir_stack *stack, unsigned ifindex, uint32_t mtu_bytes)
 {
     if (ifindex >= stack->net.iface_count)
         return WEIR_E_NOT_FOUND;
@@ -101,4 +112,10 @@ int weir_stack_set_mtu(weir_stack *stack, unsigned ifindex, uint32_t mtu_bytes)
     stack->net.iface[ifindex].config.mtu_bytes = mtu_bytes;
     stack->net.routes.generation++; /* who keeps a path looks it up again */
     return WEIR_OK;
+}
+
+int weir_stack_set_mtu(weir_stack *stack, unsigned ifindex, uint32_t mtu_bytes)
+{
+    RECORD(stack, STACK_SET_MTU, .ifindex = ifindex, .number = {mtu_bytes});
+    return recorded(stack, WEIR_CALL_STACK_SET_MTU, set_mtu(stack, ifindex, mtu_bytes));
 }

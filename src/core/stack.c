@@ -67,6 +67,7 @@ weir_stack *weir_stack_init(void *mem, size_t size, const struct weir_config *co
     uint8_t *at = (uint8_t *)mem + sizeof *stack;
     memset(stack, 0, sizeof *stack);
     stack->config = *config;
+    RECORD(stack, STACK_INIT, .config = config, .now = now);
     stack->now = now;
     stack->ops = csum_best();
     wheel_init(&stack->wheel, &stack->config.on_assert, now);
@@ -102,9 +103,11 @@ weir_stack *weir_stack_init(void *mem, size_t size, const struct weir_config *co
                                        .ops = stack->ops,
                                        .handler = &stack->config.on_assert,
                                        .key = sip_derive(&key, STACK_KEY_TCP),
-                                       .config = &stack->config},
+                                       .config = &stack->config,
+                                       .now = now},
              at);
     tcp_begin(&stack->tcp, now);
+    RECORD_DONE(stack, STACK_INIT, .result = 1);
     return stack;
 }
 
@@ -124,7 +127,7 @@ static bool iface_config_valid(const struct weir_iface_config *config)
     return config->link == WEIR_LINK_IP;
 }
 
-int weir_stack_add_iface(weir_stack *stack, const struct weir_iface_config *config)
+static int add_iface(weir_stack *stack, const struct weir_iface_config *config)
 {
     if (!iface_config_valid(config))
         return WEIR_E_INVALID;
@@ -132,6 +135,12 @@ int weir_stack_add_iface(weir_stack *stack, const struct weir_iface_config *conf
         return WEIR_E_EXHAUSTED;
     net_add_iface(&stack->net, config, stack->now);
     return (int)stack->net.iface_count - 1;
+}
+
+int weir_stack_add_iface(weir_stack *stack, const struct weir_iface_config *config)
+{
+    RECORD(stack, STACK_ADD_IFACE, .iface = config);
+    return recorded(stack, WEIR_CALL_STACK_ADD_IFACE, add_iface(stack, config));
 }
 
 /* Every call that brings time begins here. Time never goes back, whatever the caller's clock does; what
@@ -219,12 +228,14 @@ static void input_one(weir_stack *stack, unsigned ifindex, const struct weir_rx 
 void weir_stack_input(weir_stack *stack, unsigned ifindex, const struct weir_rx *packets,
                       unsigned n, weir_time now)
 {
+    RECORD(stack, STACK_INPUT, .ifindex = ifindex, .rx = packets, .count = n, .now = now);
     CHECK(&stack->config.on_assert, ifindex < stack->net.iface_count);
     struct net_in in; /* one for all, each packet sets what it uses */
     begin(stack, now);
     for (unsigned i = 0; i < n; i++)
         input_one(stack, ifindex, &packets[i], &in);
     wake(stack);
+    RECORD_DONE(stack, STACK_INPUT, .result = 0);
 }
 
 static unsigned transport_output(weir_stack *stack, bool udp, unsigned ifindex, struct weir_tx *tx,
@@ -272,6 +283,7 @@ static void count_tx(weir_stack *stack, unsigned ifindex, const struct weir_tx *
 unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *packets,
                            unsigned max, weir_time now)
 {
+    RECORD(stack, STACK_OUTPUT, .ifindex = ifindex, .number = {max}, .now = now);
     CHECK(&stack->config.on_assert, ifindex < stack->net.iface_count);
     CHECK(&stack->config.on_assert, packets != NULL || max == 0);
     begin(stack, now);
@@ -284,11 +296,13 @@ unsigned weir_stack_output(weir_stack *stack, unsigned ifindex, struct weir_tx *
     wake(stack); /* a waiter may have had to give way to another */
     if (n > 0)
         count_tx(stack, ifindex, packets, n);
+    RECORD_DONE(stack, STACK_OUTPUT, .tx = packets, .count = n, .result = n);
     return n;
 }
 
 void weir_stack_advance(weir_stack *stack, weir_time now)
 {
+    RECORD(stack, STACK_ADVANCE, .now = now);
     begin(stack, now);
     unsigned budget = stack->config.advance_steps_max;
     struct wheel_node *node;
@@ -299,6 +313,7 @@ void weir_stack_advance(weir_stack *stack, weir_time now)
         CHECK(&stack->config.on_assert, known);
     }
     wake(stack);
+    RECORD_DONE(stack, STACK_ADVANCE, .result = 0);
 }
 
 weir_time weir_stack_deadline(const weir_stack *stack)
@@ -308,6 +323,7 @@ weir_time weir_stack_deadline(const weir_stack *stack)
 
 unsigned weir_stack_events(weir_stack *stack, struct weir_event *events, unsigned max)
 {
+    RECORD(stack, STACK_EVENTS, .number = {max});
     CHECK(&stack->config.on_assert, events != NULL || max == 0);
     unsigned n = event_read(&stack->events, events, max);
     for (unsigned i = 0; i < n; i++) {
@@ -318,6 +334,7 @@ unsigned weir_stack_events(weir_stack *stack, struct weir_event *events, unsigne
         else
             tcp_closed_read(&stack->tcp, events[i].handle);
     }
+    RECORD_DONE(stack, STACK_EVENTS, .events = events, .count = n, .result = n);
     return n;
 }
 

@@ -71,6 +71,7 @@ const char *weir_tcp_timer_name(unsigned timer)
         [WEIR_TCP_TIMER_FIN_WAIT_2] = "fin-wait-2",
         [WEIR_TCP_TIMER_TIME_WAIT] = "time-wait",
         [WEIR_TCP_TIMER_CORK] = "cork",
+        [WEIR_TCP_TIMER_ORPHAN] = "orphan",
     };
     return timer < sizeof name / sizeof name[0] ? name[timer] : "?";
 }

@@ -225,13 +225,30 @@ static int send_buffer(struct try *t, const struct buffer *b, int flags, const s
                       ? packet_byte_out((uint32_t)(at + i))
                       : (uint8_t)b->text[t->call->progress + i];
     t->world->packets->odd_out |= b->text != NULL;
-    int n = drill_socket_send(&t->world->sockets, number(t, 0), data, left, flags, to);
+    bool fast = (flags & MSG_FASTOPEN) != 0 && to != NULL;
+    int n = fast ? drill_socket_send_fast(&t->world->sockets, number(t, 0), data, left, to)
+                 : drill_socket_send(&t->world->sockets, number(t, 0), data, left, flags, to);
     free(data);
     if (n >= 0)
         t->call->progress += (size_t)n;
+    if (fast && n >= 0 && waits(t, flags))
+        return WAITS;
     if (waits(t, flags) && (n == -EAGAIN || (n >= 0 && t->call->progress < b->len)))
         return WAITS;
     return n < 0 && t->call->progress == 0 ? n : (int)t->call->progress;
+}
+
+/* With MSG_FASTOPEN. Who waits does so until it is connected, and then until all is taken. */
+static int send_fast(struct try *t, const struct buffer *b, const struct drill_name *to)
+{
+    if (!t->call->started)
+        return send_buffer(t, b, MSG_FASTOPEN, to);
+    int result = drill_socket_connect(&t->world->sockets, number(t, 0), to);
+    if (result == -EALREADY)
+        return WAITS;
+    if (result != 0 && result != -EISCONN)
+        return result;
+    return t->call->progress < b->len ? send_buffer(t, b, 0, NULL) : (int)b->len;
 }
 
 static int try_write(struct try *t)
@@ -266,6 +283,8 @@ static int try_sendto(struct try *t)
     if (!parse_buffer(t, 1, &b) || !parse_name(t, 4, &usual, &name))
         return say(t, BROKEN, "data, length, flags and an address should be the arguments");
     bool none = is_number(t, 4); /* NULL */
+    if ((number(t, 3) & MSG_FASTOPEN) != 0)
+        return none ? -EINVAL : send_fast(t, &b, &name);
     return send_buffer(t, &b, number(t, 3), none ? NULL : &name);
 }
 
@@ -444,6 +463,54 @@ static int try_poll(struct try *t)
     return ready;
 }
 
+/* ---- handshakes that wait for a verdict ---- */
+
+/* Is the request as {member=value, ...} says? */
+static int check_request(struct try *t, const struct weir_tcp_request *request)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } table[] = {
+        {"local_port", request->local_port},
+        {"remote_port", request->remote_port},
+        {"ifindex", request->ifindex},
+        {"peer_mss_bytes", request->peer_mss_bytes},
+        {"timestamps", request->timestamps},
+        {"sack", request->sack},
+        {"window_scale", request->window_scale},
+        {"left_ms", request->left / WEIR_NS_PER_MS},
+    };
+    for (const struct script_value *v = t->argc > 1 ? t->arg[1]->first : NULL; v != NULL;
+         v = v->next) {
+        unsigned i = 0;
+        while (i < sizeof table / sizeof table[0] &&
+               (v->name == NULL || strcmp(table[i].name, v->name) != 0))
+            i++;
+        if (i == sizeof table / sizeof table[0] || v->kind != SCRIPT_NUMBER)
+            return say(t, BROKEN, "a request has no member '%s' that is a number",
+                       v->name != NULL ? v->name : "");
+        if (table[i].value != v->number)
+            return say(t, DIFFERS, "%s is %lld and should be %lld", v->name,
+                       (long long)table[i].value, (long long)v->number);
+    }
+    return 0;
+}
+
+static int try_asked(struct try *t)
+{
+    struct weir_tcp_request request;
+    int result = drill_socket_asked(&t->world->sockets, number(t, 0), new_fd(t), &request);
+    int check = result >= 0 ? check_request(t, &request) : 0;
+    return check != 0 ? check : result;
+}
+
+static int try_decide(struct try *t)
+{
+    return drill_socket_decide(&t->world->sockets, number(t, 0),
+                               (enum weir_tcp_verdict)number(t, 1));
+}
+
 /* ---- the table ---- */
 
 struct known {
@@ -477,6 +544,8 @@ static const struct known known[] = {
     {"setsockopt", try_setsockopt, 5, 5, true},
     {"getsockopt", try_getsockopt, 5, 5, true},
     {"poll", try_poll, 3, 3, false},
+    {"weir_asked", try_asked, 1, 2, true},
+    {"weir_decide", try_decide, 2, 2, false},
 };
 
 static const struct known *find(const char *name)

@@ -16,7 +16,16 @@
     X(accept_queue_max) X(cwnd_bytes) X(ssthresh_bytes) X(in_flight_bytes) X(srtt_us)              \
     X(rttvar_us) X(rtt_us_min) X(rto_us) X(backoff) X(dupacks) X(probes) X(bytes_acked)            \
     X(bytes_received) X(bytes_retransmitted) X(segments_in) X(segments_out) X(retransmits)         \
-    X(timeouts) X(fast_retransmits) X(age) X(idle) X(iss) X(irs)
+    X(timeouts) X(fast_retransmits) X(age) X(idle) X(iss) X(irs) X(accounts) X(limit)              \
+    X(data_segments_in) X(data_segments_out) X(dupacks_in) X(dupacks_out) X(zero_windows_in)       \
+    X(zero_windows_out) X(congestion_signals) X(cwnd_bytes_max) X(send_buffer_bytes)               \
+    X(receive_buffer_bytes) X(user_timeout_ms) X(peer_user_timeout_ms) X(stuck_ms)                 \
+    X(path_mtu_bytes_max) X(path_mtu_probing)
+
+/* X(name, index): what limits a sender, as limited_us_NAME and limited_count_NAME. */
+#define LIMITS(X)                                                                                  \
+    X(application, WEIR_TCP_LIMIT_APPLICATION) X(window, WEIR_TCP_LIMIT_WINDOW)                     \
+    X(cwnd, WEIR_TCP_LIMIT_CWND) X(buffer, WEIR_TCP_LIMIT_BUFFER) X(pacing, WEIR_TCP_LIMIT_PACING)
 
 static uint32_t segments(uint64_t bytes, const struct weir_tcp_info *info, bool up)
 {
@@ -69,7 +78,9 @@ static bool linux_value(const struct weir_tcp_info *i, const char *name, int64_t
         {"retransmits", i->backoff},
         {"probes", i->probes},
         {"backoff", i->backoff},
-        {"options", i->options},
+        {"options", (i->options & 7) | ((i->options & WEIR_TCP_HAS_FAST_OPEN) != 0
+                                            ? SYMBOL_TCPI_OPT_SYN_DATA
+                                            : 0)},
         {"snd_wscale", i->snd_scale},
         {"rcv_wscale", i->rcv_scale},
         {"rto", i->rto_us},
@@ -116,6 +127,13 @@ bool info_value(const struct weir_tcp_info *info, const char *name, int64_t *val
         return true;                                                                               \
     }
     MEMBERS(X)
+#undef X
+#define X(limit, at)                                                                               \
+    if (strcmp(name, "limited_us_" #limit) == 0 || strcmp(name, "limited_count_" #limit) == 0) {   \
+        *value = name[8] == 'u' ? (int64_t)info->limited_us[at] : info->limited_count[at];         \
+        return true;                                                                               \
+    }
+    LIMITS(X)
 #undef X
     return false;
 }

@@ -115,6 +115,26 @@ static void options_to_script(struct packet_flow *f, struct script_packet *actua
         }
 }
 
+/* A cookie in the place of the script's is learned, or must be the one that was: then it reads as in the
+ * script. */
+static void cookie_to_script(struct packet_world *world, struct script_packet *actual,
+                             const struct script_packet *expected)
+{
+    if (expected == NULL || expected->cookie == 0 ||
+        actual->options_len < expected->cookie_at + SCRIPT_COOKIE_BYTES)
+        return;
+    uint8_t *known = world->cookie[expected->cookie - 1].bytes;
+    uint8_t *bytes = actual->options + expected->cookie_at;
+    if (!world->cookie[expected->cookie - 1].known)
+        memcpy(known, bytes, SCRIPT_COOKIE_BYTES);
+    world->cookie[expected->cookie - 1].known = true;
+    if (memcmp(known, bytes, SCRIPT_COOKIE_BYTES) != 0)
+        return;
+    memset(bytes, 0, SCRIPT_COOKIE_BYTES);
+    actual->cookie = expected->cookie;
+    actual->cookie_at = expected->cookie_at;
+}
+
 /* ---- in ---- */
 
 static struct build_ip ip_in(const struct packet_world *world, const struct script_packet *p)
@@ -207,6 +227,8 @@ static uint32_t make_tcp(struct packet_world *world, const struct script_packet 
     world->odd_in |= p->fill >= 0;
     memcpy(options, p->options, sizeof options);
     options_to_wire(f, options, p->options_len, (p->flags & TCP_ACK) != 0);
+    if (p->cookie != 0)
+        memcpy(options + p->cookie_at, world->cookie[p->cookie - 1].bytes, SCRIPT_COOKIE_BYTES);
     uint8_t *payload = payload_in(f, p);
     if (payload == NULL)
         return 0;
@@ -301,6 +323,9 @@ static uint32_t make_icmp(struct packet_world *world, const struct script_packet
 uint32_t packet_make(struct packet_world *world, const struct script_packet *p,
                      uint8_t out[PACKET_BYTES_MAX], const char **why)
 {
+    *why = "the stack has not shown this cookie yet";
+    if (p->cookie != 0 && !world->cookie[p->cookie - 1].known)
+        return 0;
     uint32_t len = p->protocol == SCRIPT_TCP   ? make_tcp(world, p, out)
                    : p->protocol == SCRIPT_UDP ? make_udp(world, p, out)
                                                : make_icmp(world, p, out);
@@ -391,6 +416,7 @@ static bool read_tcp(struct packet_world *world, const struct sim_parsed *parsed
     actual->options_len = (uint8_t)(h.header_len - TCP_HEADER_BYTES);
     memcpy(actual->options, segment + TCP_HEADER_BYTES, actual->options_len);
     options_to_script(f, actual, same, world->stamp_ticks);
+    cookie_to_script(world, actual, same);
     f->quote_len = parsed->ip_len < PACKET_QUOTE_MAX ? parsed->ip_len : PACKET_QUOTE_MAX;
     memcpy(f->quote, parsed->bytes, f->quote_len);
     *why = "its payload is not what was written";
@@ -435,6 +461,7 @@ bool packet_read(struct packet_world *world, const uint8_t *bytes, uint32_t len,
     *actual = (struct script_packet){.out = true,
                                      .flow = 1,
                                      .fill = -1,
+                                     .dont_fragment = -1,
                                      .window = -1,
                                      .urgent = -1,
                                      .header_len = -1,
@@ -447,6 +474,8 @@ bool packet_read(struct packet_world *world, const uint8_t *bytes, uint32_t len,
     const uint8_t *ip = bytes + parsed.ip_offset;
     actual->tos = parsed.ip_version == 4 ? ip[1] : (uint8_t)(ip[0] << 4 | ip[1] >> 4);
     actual->ttl = parsed.ip_version == 4 ? ip[8] : ip[7];
+    if (parsed.ip_version == 4)
+        actual->dont_fragment = (ip[6] & 0x40) != 0;
     if (parsed.protocol == IP_PROTOCOL_TCP)
         return read_tcp(world, &parsed, expected, actual, why);
     if (parsed.protocol == IP_PROTOCOL_UDP) {
@@ -476,7 +505,7 @@ static unsigned tcp_differs(const struct script_packet *e, const struct script_p
 {
     unsigned fields = 0;
     fields |= e->flags != a->flags ? PACKET_FLAGS : 0;
-    fields |= e->seq != a->seq ? PACKET_SEQ : 0;
+    fields |= !e->any_seq && e->seq != a->seq ? PACKET_SEQ : 0;
     fields |= e->has_ack && e->ack != a->ack ? PACKET_ACK : 0;
     fields |= e->window >= 0 && e->window != a->window ? PACKET_WINDOW : 0;
     fields |= e->urgent >= 0 && e->urgent != a->urgent ? PACKET_URGENT : 0;
@@ -494,6 +523,7 @@ unsigned packet_differs(const struct script_packet *e, const struct script_packe
     fields |= !ecn_is(e->ecn, a->ecn) ? PACKET_ECN : 0;
     fields |= e->tos >= 0 && e->tos != a->tos ? PACKET_TOS : 0;
     fields |= e->ttl >= 0 && e->ttl != a->ttl ? PACKET_TTL : 0;
+    fields |= e->dont_fragment >= 0 && e->dont_fragment != a->dont_fragment ? PACKET_DF : 0;
     if (e->protocol == SCRIPT_ICMP) {
         fields |= e->icmp_type != a->icmp_type || e->icmp_code != a->icmp_code ? PACKET_ICMP : 0;
         fields |= e->icmp_mtu != a->icmp_mtu ? PACKET_MTU : 0;

@@ -39,6 +39,10 @@ struct packet_world {
     struct weir_addr local, remote;
     uint16_t bind_port;    /* the stack's, when the peer begins */
     uint32_t stamp_ticks;  /* timestamps are checked to so many milliseconds; 0: not */
+    struct {
+        bool known;
+        uint8_t bytes[SCRIPT_COOKIE_BYTES];
+    } cookie[SCRIPT_COOKIES_MAX]; /* of fast open, as the stack chose them */
     bool odd_in;           /* data of the peers' did not keep to the pattern */
     bool odd_out;          /* nor does the stack's need to */
     struct packet_flow tcp[SCRIPT_FLOWS_MAX], udp[SCRIPT_FLOWS_MAX];
@@ -80,7 +84,8 @@ enum packet_field {
     PACKET_PORTS = 1 << 12,
     PACKET_ICMP = 1 << 13,
     PACKET_MTU = 1 << 14,
-    PACKET_QUOTE = 1 << 15
+    PACKET_QUOTE = 1 << 15,
+    PACKET_DF = 1 << 16
 };
 
 /* What of `actual` is not as `expected` says; 0: it is the packet. */

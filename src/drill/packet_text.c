@@ -36,8 +36,17 @@ static void put_sack(struct line *o, const struct tcp_option *option)
         put(o, " %u:%u", load32(option->data + at), load32(option->data + at + 4));
 }
 
+static void put_cookie(struct line *o, const struct script_packet *p,
+                       const struct tcp_option *option)
+{
+    put(o, option->kind == TCP_OPT_FAST_OPEN ? "FO TFO_COOKIE" : "FOEXP TFO_COOKIE");
+    if (p->cookie > 1)
+        put(o, "%u", p->cookie);
+}
+
 /* One option by its name, or raw, with its kind and length, if it is not quite what its name says. */
-static void put_option(struct line *o, const uint8_t *options, const struct tcp_option *option)
+static void put_option(struct line *o, const struct script_packet *p,
+                       const struct tcp_option *option)
 {
     unsigned key = (unsigned)option->kind << 8 | option->len;
     if (option->kind == TCP_OPT_EOL)
@@ -53,7 +62,11 @@ static void put_option(struct line *o, const uint8_t *options, const struct tcp_
     else if (key == (TCP_OPT_TIMESTAMPS << 8 | 10))
         put(o, "TS val %u ecr %u", load32(option->data), load32(option->data + 4));
     else if (key == (TCP_OPT_USER_TIMEOUT << 8 | 4))
-        put(o, "uto %u", load16(option->data));
+        put(o, (load16(option->data) & 0x8000) != 0 ? "uto %u min" : "uto %u",
+            load16(option->data) & 0x7fff);
+    else if (p->cookie != 0 && p->cookie_at > option->offset &&
+             p->cookie_at < option->offset + option->len)
+        put_cookie(o, p, option);
     else if (option->kind == TCP_OPT_SACK && option->len > 2 && option->len % 8 == 2)
         put_sack(o, option);
     else if (option->kind == TCP_OPT_FAST_OPEN) {
@@ -61,7 +74,7 @@ static void put_option(struct line *o, const uint8_t *options, const struct tcp_
         put_hex(o, option->data, option->len - 2U);
     } else {
         put(o, "raw ");
-        put_hex(o, options + option->offset, option->len);
+        put_hex(o, p->options + option->offset, option->len);
     }
 }
 
@@ -74,7 +87,7 @@ static void put_options(struct line *o, const struct script_packet *p)
     put(o, " <");
     while (tcp_option_next(&it, &option)) {
         put(o, "%s", before);
-        put_option(o, p->options, &option);
+        put_option(o, p, &option);
         end = option.offset + option.len;
         before = ",";
     }
@@ -112,6 +125,8 @@ static void put_before(struct line *o, const struct script_packet *p,
         put(o, "[tos %d] ", p->tos);
     if (p->ttl >= 0 && like != NULL && like->ttl >= 0)
         put(o, "[ttl %d] ", p->ttl);
+    if (p->dont_fragment >= 0 && like != NULL && like->dont_fragment >= 0)
+        put(o, p->dont_fragment != 0 ? "[df] " : "[nodf] ");
     if ((p->flags & TCP_RESERVED) != 0)
         put(o, "[reserved %u] ", p->flags >> 9);
     if (like != NULL && (like->source_port >= 0 || like->destination_port >= 0))
@@ -163,7 +178,7 @@ void packet_fields_text(unsigned fields, char *text, size_t size)
     static const char *const names[] = {
         "protocol", "flow", "flags",      "sequence number", "length",   "ack",
         "window",   "urg",  "options",    "ECN",             "tos",      "ttl",
-        "ports",    "ICMP", "ICMP's mtu", "what is quoted",
+        "ports",    "ICMP", "ICMP's mtu", "what is quoted", "DF",
     };
     struct line o = {text, size, 0};
     text[0] = '\0';

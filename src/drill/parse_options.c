@@ -26,6 +26,22 @@ static bool needs_u32(struct lex *l, const char *what, int64_t high, uint32_t *o
     return true;
 }
 
+/* "uto 30", "uto 5 min": a user timeout in seconds, or as minutes (RFC 5482 3). */
+static bool parse_user_timeout(struct lex *l, struct script_packet *p)
+{
+    uint8_t data[2];
+    uint32_t number;
+    if (!needs_u32(l, "the user timeout", UINT16_MAX, &number))
+        return false;
+    if (lex_takes_word(l, "min")) {
+        if (number >= 0x8000)
+            return lex_fail(l, "15 bits hold no %u minutes", number);
+        number |= 0x8000;
+    }
+    store16(data, (uint16_t)number);
+    return append(l, p, TCP_OPT_USER_TIMEOUT, data, sizeof data);
+}
+
 /* An option that is a number of `size` bytes. */
 static bool parse_number_option(struct lex *l, struct script_packet *p, uint8_t kind, size_t size)
 {
@@ -100,15 +116,32 @@ static bool parse_raw(struct lex *l, struct script_packet *p)
     return true;
 }
 
-/* "FO", "FO 1122334455667788", FOEXP: Fast Open with its cookie. */
+/* "TFO_COOKIE", "TFO_COOKIE2": one that the stack chooses; 0: it is none of them. */
+static uint8_t parse_cookie_name(struct lex *l)
+{
+    static const char *const names[SCRIPT_COOKIES_MAX] = {"TFO_COOKIE", "TFO_COOKIE2",
+                                                          "TFO_COOKIE3", "TFO_COOKIE4"};
+    for (unsigned i = 0; i < SCRIPT_COOKIES_MAX; i++)
+        if (lex_takes_word(l, names[i]))
+            return (uint8_t)(i + 1);
+    return 0;
+}
+
+/* "FO", "FO 1122334455667788", "FO TFO_COOKIE", FOEXP: Fast Open with its cookie. */
 static bool parse_fast_open(struct lex *l, struct script_packet *p, bool experimental)
 {
     uint8_t data[TCP_OPTION_BYTES_MAX];
     size_t at = experimental ? 2 : 0;
     store16(data, TCP_FAST_OPEN_MAGIC);
-    size_t n = hex_bytes(l, data + at, sizeof data - at);
+    uint8_t cookie = parse_cookie_name(l);
+    if (cookie != 0) {
+        p->cookie = cookie;
+        p->cookie_at = (uint8_t)(p->options_len + 2 + at);
+        memset(data + at, 0, SCRIPT_COOKIE_BYTES);
+    }
+    size_t n = cookie != 0 ? SCRIPT_COOKIE_BYTES : hex_bytes(l, data + at, sizeof data - at);
     if (n > sizeof data - at)
-        return lex_fail(l, "a cookie should be in hexadecimal");
+        return lex_fail(l, "a cookie should be in hexadecimal, or TFO_COOKIE");
     return append(l, p, experimental ? TCP_OPT_EXPERIMENT_2 : TCP_OPT_FAST_OPEN, data, at + n);
 }
 
@@ -126,7 +159,7 @@ static bool parse_option(struct lex *l, struct script_packet *p)
     if (lex_takes_word(l, "wscale"))
         return parse_number_option(l, p, TCP_OPT_WINDOW_SCALE, 1);
     if (lex_takes_word(l, "uto"))
-        return parse_number_option(l, p, TCP_OPT_USER_TIMEOUT, 2);
+        return parse_user_timeout(l, p);
     if (lex_takes_word(l, "TS"))
         return parse_timestamps(l, p);
     if (lex_takes_word(l, "sack"))

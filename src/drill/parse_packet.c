@@ -113,6 +113,14 @@ static bool parse_bracket(struct lex *l, struct script_packet *p)
         *(word[1] == 'o' ? &p->tos : &p->ttl) = number;
         return true;
     }
+    if (strcmp(word, "df") == 0 || strcmp(word, "nodf") == 0) {
+        p->dont_fragment = word[0] == 'd';
+        return p->out || lex_fail(l, "'%s' is for packets of the stack", word);
+    }
+    if (strcmp(word, "anyseq") == 0) {
+        p->any_seq = true;
+        return p->out || lex_fail(l, "'%s' is for packets of the stack", word);
+    }
     if (strcmp(word, "sport") == 0)
         return number_to_i32(l, "a port", 65535, &p->source_port);
     if (strcmp(word, "dport") == 0)
@@ -219,6 +227,7 @@ bool parse_packet(struct lex *l, bool out, struct script_packet **packet)
                                 .flow = 1,
                                 .tos = -1,
                                 .ttl = -1,
+                                .dont_fragment = -1,
                                 .source_port = -1,
                                 .destination_port = -1,
                                 .fill = -1,

@@ -310,12 +310,29 @@ static void run_call(struct run *r, const struct script_event *event, weir_time 
     try_waiting(r);
 }
 
+/* count_NAME: a counter of TCP as a whole; `stack` NULL: only whether there is one. */
+static bool counter_value(const weir_stack *stack, const char *name, int64_t *value)
+{
+    struct weir_tcp_stats stats = {0};
+    const char *counter;
+    if (strncmp(name, "count_", 6) != 0)
+        return false;
+    if (stack != NULL)
+        weir_tcp_stats(stack, &stats);
+    for (unsigned i = 0; (counter = weir_tcp_counter_name(i)) != NULL; i++)
+        if (strcmp(counter, name + 6) == 0) {
+            *value = (int64_t)weir_tcp_counter(&stats, i);
+            return true;
+        }
+    return false;
+}
+
 /* A name in an assertion. */
 static bool name_value(void *ctx, const char *name, int64_t *value)
 {
     struct run *r = ctx;
     struct weir_tcp_info info;
-    if (symbol_number(name, value))
+    if (symbol_number(name, value) || counter_value(r->host.stack, name, value))
         return true;
     const struct drill_socket *socket = call_last(&r->calls);
     bool found = socket != NULL && drill_socket_info(&r->calls.sockets, socket, &info);
@@ -381,7 +398,8 @@ static void run_rest(struct run *r, const struct script_event *last)
 static bool name_any(void *ctx, const char *name, int64_t *value)
 {
     (void)ctx;
-    return symbol_number(name, value) || info_value(NULL, name, value);
+    return symbol_number(name, value) || counter_value(NULL, name, value) ||
+           info_value(NULL, name, value);
 }
 
 static void check_events(struct run *r)

@@ -10,7 +10,9 @@ enum {
     SCRIPT_BYTES_MAX = 1 << 20, /* of a script, definitions replaced */
     SCRIPT_FLOWS_MAX = 64,
     SCRIPT_DEPTH_MAX = 16, /* of values within values */
-    SCRIPT_PAYLOAD_MAX = 65535 - 40
+    SCRIPT_PAYLOAD_MAX = 65535 - 40,
+    SCRIPT_COOKIES_MAX = 4,
+    SCRIPT_COOKIE_BYTES = 8 /* of a fast open cookie of weir's */
 };
 
 /* ---- when ---- */
@@ -53,6 +55,8 @@ struct script_packet {
     unsigned flow; /* 1 ... SCRIPT_FLOWS_MAX: which connection */
     enum script_ecn ecn;
     int tos, ttl;
+    int dont_fragment; /* out: DF of IPv4 */
+    bool any_seq;      /* out */
     int32_t source_port, destination_port;
     bool has_source, has_destination;
     struct weir_addr source, destination;
@@ -70,6 +74,8 @@ struct script_packet {
     bool any_options; /* <...> */
     uint8_t options_len;
     uint8_t options[TCP_OPTION_BYTES_MAX]; /* as on the wire, but for the numbers */
+    uint8_t cookie;    /* of options: 1 ... SCRIPT_COOKIES_MAX: a cookie that the stack chooses ... */
+    uint8_t cookie_at; /* ... stands here; 0: none does */
 
     uint8_t icmp_type, icmp_code;
     uint32_t icmp_mtu;

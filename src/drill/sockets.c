@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -26,7 +27,7 @@ static int to_errno(int error)
         {WEIR_E_UNREACHABLE, EHOSTUNREACH}, {WEIR_E_REFUSED, ECONNREFUSED},
         {WEIR_E_RESET, ECONNRESET},       {WEIR_E_TIMED_OUT, ETIMEDOUT},
         {WEIR_E_ABORTED, ECONNABORTED},   {WEIR_E_CLOSED, EPIPE},
-        {WEIR_E_NOT_CONNECTED, ENOTCONN},
+        {WEIR_E_NOT_CONNECTED, ENOTCONN},  {WEIR_E_PRESSURE, ENOMEM},
     };
     for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
         if (table[i].weir == error)
@@ -189,6 +190,11 @@ int drill_socket_connect(struct drill_sockets *s, int fd, const struct drill_nam
         return connect_outcome(s, socket);
     if (socket->connected && socket->stream)
         return -EISCONN;
+    if (socket->fast_connect && socket->stream) {
+        socket->fast_waits = true;
+        socket->fast_name = *name;
+        return 0;
+    }
     int error = endpoint_open(s, socket);
     if (error == WEIR_OK)
         error = socket->stream
@@ -229,6 +235,8 @@ int drill_socket_send(struct drill_sockets *s, int fd, const void *data, size_t 
             error = weir_udp_send(s->stack, socket->handle, to != NULL ? &datagram : NULL, data, len);
         return error == WEIR_E_RANGE ? -EMSGSIZE : error != WEIR_OK ? answer(error) : (int)len;
     }
+    if (socket->fast_waits)
+        return drill_socket_send_fast(s, fd, data, len, &socket->fast_name);
     if (!socket->open)
         return -EPIPE; /* as Linux says of a socket that was never connected */
     unsigned how = ((flags & MSG_MORE) != 0 ? WEIR_TCP_MORE : 0) |
@@ -236,6 +244,21 @@ int drill_socket_send(struct drill_sockets *s, int fd, const void *data, size_t 
     int n = weir_tcp_send(s->stack, socket->handle, data, len, how);
     socket->bytes_out += n > 0 ? (uint64_t)n : 0;
     return n == WEIR_E_NOT_CONNECTED ? -EPIPE : answer(n);
+}
+
+int drill_socket_send_fast(struct drill_sockets *s, int fd, const void *data, size_t len,
+                           const struct drill_name *to)
+{
+    struct drill_socket *socket = drill_socket_find(s, fd);
+    if (socket == NULL)
+        return -EBADF;
+    if (!socket->stream)
+        return -EOPNOTSUPP;
+    socket->fast_connect = socket->fast_waits = false;
+    int error = drill_socket_set(s, fd, IPPROTO_TCP, TCP_FASTOPEN, 1);
+    if (error == 0)
+        error = drill_socket_connect(s, fd, to);
+    return error == -EINPROGRESS ? drill_socket_send(s, fd, data, len, 0, NULL) : error;
 }
 
 int drill_socket_receive(struct drill_sockets *s, int fd, void *data, size_t size, int flags)
@@ -358,6 +381,11 @@ int drill_socket_linger(struct drill_sockets *s, int fd, bool on, int seconds)
 /* SO_REUSEADDR and what else is no setting of an endpoint; *known: it is one of these. */
 static int set_own(struct drill_socket *socket, int level, int name, int value, bool *known)
 {
+    if (level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT) {
+        *known = true;
+        socket->fast_connect = value != 0;
+        return socket->connecting || socket->connected ? -EINVAL : 0;
+    }
     *known = level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_REUSEPORT);
     if (!*known)
         return 0;
@@ -450,6 +478,41 @@ int drill_socket_get(struct drill_sockets *s, int fd, int level, int name, int *
     error = weir_tcp_get(s->stack, socket->handle, setting, &got);
     *value = (int)got;
     return answer(error);
+}
+
+/* ---- requests ---- */
+
+static struct drill_request *request_find(struct drill_sockets *s, int number)
+{
+    for (unsigned i = 0; i < REQUESTS_MAX; i++)
+        if (s->request[i].used && s->request[i].number == number)
+            return &s->request[i];
+    return NULL;
+}
+
+int drill_socket_asked(struct drill_sockets *s, int fd, int number,
+                       struct weir_tcp_request *request)
+{
+    struct drill_socket *listener = drill_socket_find(s, fd);
+    struct drill_request *place = request_find(s, number);
+    if (listener == NULL || !listener->open || !listener->stream)
+        return -EBADF;
+    for (unsigned i = 0; place == NULL && i < REQUESTS_MAX; i++)
+        place = s->request[i].used ? NULL : &s->request[i];
+    if (place == NULL)
+        return -ENOBUFS;
+    int error = weir_tcp_asked(s->stack, listener->handle, request);
+    if (error != WEIR_OK)
+        return answer(error);
+    *place = (struct drill_request){.used = true, .number = number, .is = *request};
+    return number;
+}
+
+int drill_socket_decide(struct drill_sockets *s, int number, enum weir_tcp_verdict verdict)
+{
+    const struct drill_request *request = request_find(s, number);
+    return request == NULL ? -EBADF
+                           : answer(weir_tcp_decide(s->stack, request->is.handle, verdict));
 }
 
 /* ---- looking ---- */

@@ -7,7 +7,13 @@
 
 #include "weir/weir.h"
 
-enum { SOCKETS_MAX = 64 };
+enum { SOCKETS_MAX = 64, REQUESTS_MAX = 64 };
+
+/* An address and a port, as sockaddr holds them. */
+struct drill_name {
+    struct weir_addr address;
+    uint16_t port;
+};
 
 /* Read all; the rest is not for the caller. */
 struct drill_socket {
@@ -23,6 +29,9 @@ struct drill_socket {
     weir_handle handle;
     bool bound, reuse, linger;
     int linger_s;
+    bool fast_connect; /* TCP_FASTOPEN_CONNECT: connect() leaves it to the first write ... */
+    bool fast_waits;   /* ... to go to `fast_name` */
+    struct drill_name fast_name;
     int error;        /* found by poll(), to be told by the next call; a WEIR_E_ */
     struct weir_addr local;
     uint16_t port;
@@ -31,15 +40,17 @@ struct drill_socket {
     bool set[WEIR_TCP_SETTING_COUNT];       /* ... these */
 };
 
+/* A handshake that was asked about, under a number of the script's. */
+struct drill_request {
+    bool used;
+    int number;
+    struct weir_tcp_request is;
+};
+
 struct drill_sockets {
     weir_stack *stack;
     struct drill_socket socket[SOCKETS_MAX];
-};
-
-/* An address and a port, as sockaddr holds them. */
-struct drill_name {
-    struct weir_addr address;
-    uint16_t port;
+    struct drill_request request[REQUESTS_MAX];
 };
 
 /* NULL: no such descriptor. */
@@ -54,6 +65,9 @@ int drill_socket_accept(struct drill_sockets *s, int fd, int new_fd, int flags);
 int drill_socket_connect(struct drill_sockets *s, int fd, const struct drill_name *name);
 int drill_socket_send(struct drill_sockets *s, int fd, const void *data, size_t len, int flags,
                       const struct drill_name *to);
+/* With MSG_FASTOPEN: connect and send before anything leaves. */
+int drill_socket_send_fast(struct drill_sockets *s, int fd, const void *data, size_t len,
+                           const struct drill_name *to);
 int drill_socket_receive(struct drill_sockets *s, int fd, void *data, size_t size, int flags);
 int drill_socket_shutdown(struct drill_sockets *s, int fd, int how);
 int drill_socket_close(struct drill_sockets *s, int fd);
@@ -62,6 +76,10 @@ int drill_socket_ioctl(struct drill_sockets *s, int fd, unsigned long request, i
 int drill_socket_set(struct drill_sockets *s, int fd, int level, int name, int value);
 int drill_socket_get(struct drill_sockets *s, int fd, int level, int name, int *value);
 int drill_socket_linger(struct drill_sockets *s, int fd, bool on, int seconds);
+/* weir_tcp_asked() and weir_tcp_decide(); `number` names the request. */
+int drill_socket_asked(struct drill_sockets *s, int fd, int number,
+                       struct weir_tcp_request *request);
+int drill_socket_decide(struct drill_sockets *s, int number, enum weir_tcp_verdict verdict);
 /* What of `events` is so now, as poll() says in revents. */
 int drill_socket_poll(struct drill_sockets *s, int fd, int events);
 

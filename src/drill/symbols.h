@@ -10,6 +10,8 @@
  * names (DELAYED_ACK_MS), numbered from 0. */
 enum { SYMBOL_SOL_WEIR = 0x77656972 };
 
+enum { SYMBOL_TCPI_OPT_SYN_DATA = 32 };
+
 /* Numbers of TCP_INFO's tcpi_state that system headers keep among their enums. */
 enum symbol_tcp_state {
     SYMBOL_TCP_ESTABLISHED = 1,

@@ -173,7 +173,7 @@ void net_answer(struct net *net, const struct net_rx *rx, const struct net_answe
     error_reply(net, rx, answer, ip4);
 }
 
-bool net_too_big(struct net *net, const struct net_error *error, weir_time now)
+bool net_too_big_report(struct net *net, const struct net_error *error, struct pmtu_report *report)
 {
     struct net_path path;
     struct net_path wanted = {.source = error->quote.source,
@@ -183,12 +183,18 @@ bool net_too_big(struct net *net, const struct net_error *error, weir_time now)
                                              : (uint32_t)ROUTE_ANY_INTERFACE};
     if (net_path(net, &wanted, &path) != WEIR_OK)
         return false;
-    struct pmtu_report report = {.destination = error->quote.destination,
-                                 .mtu = error->icmp.mtu,
-                                 .link_mtu = path.mtu};
+    *report = (struct pmtu_report){.destination = error->quote.destination,
+                                   .mtu = error->icmp.mtu,
+                                   .link_mtu = path.mtu};
     if (addr_is_ip4(error->quote.destination)) {
-        report.quoted_len = load16(error->quoted.data + 2);
-        report.quoted_header_len = (uint16_t)((error->quoted.data[0] & 0xf) * 4);
+        report->quoted_len = load16(error->quoted.data + 2);
+        report->quoted_header_len = (uint16_t)((error->quoted.data[0] & 0xf) * 4);
     }
-    return pmtu_update(&net->pmtus, &report, now);
+    return true;
+}
+
+bool net_too_big(struct net *net, const struct net_error *error, weir_time now)
+{
+    struct pmtu_report report;
+    return net_too_big_report(net, error, &report) && pmtu_update(&net->pmtus, &report, now);
 }

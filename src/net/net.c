@@ -306,6 +306,7 @@ bool net_expire(struct net *net, struct net_timer *timer, weir_time now)
     case NET_TIMER_TCP:
     case NET_TIMER_TCP_SYN:
     case NET_TIMER_TCP_WAIT:
+    case NET_TIMER_TCP_QUIET:
         break;
     }
     return false;

@@ -80,6 +80,7 @@ struct net {
     struct ratelimit errors;
     struct fragment_ids ids;
     struct pool replies;
+    uint32_t replies_parked; /* wait for their next hop: at most half of all */
     struct reply_list spent; /* sent; their blocks are referred to until the next call */
     struct net_iface *iface;
     unsigned iface_count;
@@ -194,6 +195,9 @@ void net_answer(struct net *net, const struct net_rx *rx, const struct net_answe
  * flight (RFC 5927 7.2): the path is narrower than we thought. Did the estimate fall? Bound: a route
  * lookup. */
 bool net_too_big(struct net *net, const struct net_error *error, weir_time now);
+
+/* What such a report says, for pmtu_update(); false: there is no way to its destination any more. */
+bool net_too_big_report(struct net *net, const struct net_error *error, struct pmtu_report *report);
 
 /* ---- time ---- */
 

@@ -125,6 +125,20 @@ static struct wanted wanted_of(const struct pmtus *t, const struct pmtu_report *
     return (struct wanted){.mtu = mtu};
 }
 
+struct pmtu_claim pmtu_claimed(const struct pmtus *t, const struct pmtu_report *report,
+                               uint32_t estimate)
+{
+    struct wanted wanted = wanted_of(t, report, estimate);
+    uint32_t told = report->mtu;
+    if (told == 0 && addr_is_ip4(report->destination))
+        told = guess_mtu(report, estimate);
+    return (struct pmtu_claim){.mtu = wanted.mtu,
+                               .told = (uint16_t)(told < 1            ? 1
+                                                  : told < UINT16_MAX ? told
+                                                                      : (uint32_t)UINT16_MAX),
+                               .below_floor = wanted.below_floor};
+}
+
 bool pmtu_update(struct pmtus *t, const struct pmtu_report *report, weir_time now)
 {
     bool ip4 = addr_is_ip4(report->destination);

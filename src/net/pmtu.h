@@ -5,7 +5,8 @@
  *
  * Only decreases are believed. An estimate lives PMTU_LIFE after its last decrease and then is
  * forgotten, which is the only way up: at most one raise in ten minutes (RFC 1191 6.3, RFC 8201
- * 4). Every answer says until when it holds, so nothing needs a timer here.
+ * 4). Every answer says until when it holds, so nothing needs a timer here. A TCP connection does
+ * not take more for that, but looks whether more arrives (tcp/pmtud.c).
  *
  * The table is a map under a secret key; when it is full, an entry that has run out, or else a
  * random one, makes room: which destinations share a fate cannot be worked out from outside
@@ -86,6 +87,18 @@ void pmtus_init(struct pmtus *t, const struct pmtus_config *config, void *mem);
 /* The path MTU to a destination, at most link_mtu. Bound: constant. */
 struct pmtu pmtu_lookup(const struct pmtus *t, struct weir_addr destination, uint32_t link_mtu,
                         weir_time now);
+
+/* What a report asks for, by the rules of pmtu_update(). */
+struct pmtu_claim {
+    uint32_t mtu;     /* within floor and link */
+    uint16_t told;    /* the number that was told, or guessed: at least 1 */
+    bool below_floor; /* the path has a link smaller than the floor (IPv4), or than IPv6 allows */
+};
+
+/* What a report asks for when `estimate` is how large packets are sent now: for those who wait for
+ * evidence before they believe it (RFC 5927 7.2). Changes nothing. Bound: constant. */
+struct pmtu_claim pmtu_claimed(const struct pmtus *t, const struct pmtu_report *report,
+                               uint32_t estimate);
 
 /* Take a report. True when the estimate fell, or DF is to be cleared from now on (below_floor).
  * Not believed: what is not below the present estimate (ATK-ICM-17). Below ip4_floor, or 1280

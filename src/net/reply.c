@@ -68,6 +68,19 @@ void net_begin(struct net *net)
         reply_free(net, list_take(&net->spent));
 }
 
+/* It waits for its next hop. Where many next hops are asked for that do not exist, such as when SYNs come
+ * in their names, those that wait leave the others a place. Asking goes on without it. */
+static void reply_parked(struct net *net, struct reply *reply)
+{
+    if (net->replies_parked >= net->replies.capacity / 2 && net->replies.capacity > 1) {
+        neighbour_withdraw(&reply->datagram.waiter);
+        net->count.replies_unreachable++;
+        reply_free(net, reply);
+        return;
+    }
+    net->replies_parked++;
+}
+
 /* The next packet of the replies of an interface; false when none is left. */
 static bool reply_output(struct net *net, struct net_iface *iface, struct weir_tx *tx,
                          weir_time now)
@@ -81,7 +94,7 @@ static bool reply_output(struct net *net, struct net_iface *iface, struct weir_t
             list_add(&net->spent, list_take(&iface->replies));
             return true;
         case DATAGRAM_PARKED:
-            list_take(&iface->replies);
+            reply_parked(net, list_take(&iface->replies));
             break;
         case DATAGRAM_FAILED:
         case DATAGRAM_TOO_LONG:
@@ -100,6 +113,8 @@ struct neighbour_waiter *net_woken(struct net *net, enum neighbour_answer *verdi
         if (waiter->kind != NET_WAITER_REPLY)
             return waiter;
         struct reply *reply = (struct reply *)waiter; /* the waiter is its first member */
+        CHECK(net->handler, net->replies_parked > 0);
+        net->replies_parked--;
         if (*verdict == NEIGHBOUR_READY) {
             list_add(&net->iface[reply->datagram.path.ifindex].replies, reply);
             continue;

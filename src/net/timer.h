@@ -13,7 +13,8 @@ enum net_timer_kind {
     NET_TIMER_ROUTER,
     NET_TIMER_TCP,
     NET_TIMER_TCP_SYN,
-    NET_TIMER_TCP_WAIT
+    NET_TIMER_TCP_WAIT,
+    NET_TIMER_TCP_QUIET
 };
 
 struct net_timer {

@@ -9,6 +9,7 @@ enum { PAYLOAD_MAX = 600, PACKET_MAX = 1000 };
 
 struct attacker {
     struct attacker_config config;
+    uint64_t syns;
     struct rng rng;
 };
 
@@ -69,6 +70,51 @@ static void forge(struct attacker *a, const struct middlebox_packet *packet)
         middlebox_inject(packet->box, (enum middlebox_port)packet->to, out, len);
 }
 
+/* That the segment was too large, with a number that it did not have (RFC 5927 4.1). */
+static void report(struct attacker *a, const struct middlebox_packet *packet)
+{
+    const struct sim_parsed *p = &packet->parsed;
+    uint8_t quoted[PACKET_MAX], out[PACKET_MAX], payload[PAYLOAD_MAX] = {0};
+    struct build_tcp b = {.ip = build_path(p, false),
+                          .source_port = p->source_port,
+                          .destination_port = p->destination_port,
+                          .seq = far_from(a, p->seq),
+                          .ack = p->ack,
+                          .flags = TCP_ACK,
+                          .payload = {payload, sizeof payload}};
+    struct build_icmp_error error = {.ip = build_path(p, true),
+                                     .mtu = (uint32_t)rng_below(&a->rng, 1500)};
+    error.type = p->ip_version == 4 ? (uint8_t)ICMP4_UNREACHABLE : (uint8_t)ICMP6_PACKET_TOO_BIG;
+    error.code = p->ip_version == 4 ? (uint8_t)ICMP4_FRAGMENTATION_NEEDED : 0;
+    error.packet = (struct weir_ref){quoted, build_tcp(quoted, sizeof quoted, &b)};
+    uint32_t len = build_icmp_error(out, sizeof out, &error);
+    if (len > 0)
+        middlebox_inject(packet->box, (enum middlebox_port)packet->from, out, len);
+}
+
+/* A SYN from a neighbour of the sender, who does not exist. */
+static void stranger(struct attacker *a, const struct middlebox_packet *packet)
+{
+    uint8_t out[PACKET_MAX];
+    struct build_tcp b = {.ip = build_path(&packet->parsed, false),
+                          .source_port = (uint16_t)rng_between(&a->rng, 1024, 65535),
+                          .flags = TCP_SYN,
+                          .window = (uint16_t)rng_u32(&a->rng)};
+    struct tcp_options offer = {.present = TCP_HAS_MSS, .window_scale = 7};
+    uint64_t draw = rng_u64(&a->rng);
+    b.ip.source.bytes[15] = (uint8_t)(100 + draw % 100);
+    b.destination_port = (uint16_t)(a->config.port + rng_below(&a->rng, a->config.ports));
+    b.seq.v = rng_u32(&a->rng);
+    offer.mss = (uint16_t)rng_between(&a->rng, 88, 9000);
+    offer.present |= (draw & 1U << 16) != 0 ? (uint32_t)TCP_HAS_TIMESTAMPS : 0;
+    offer.present |= (draw & 1U << 17) != 0 ? (uint32_t)TCP_HAS_WINDOW_SCALE : 0;
+    offer.present |= (draw & 1U << 18) != 0 ? (uint32_t)TCP_HAS_SACK_PERMITTED : 0;
+    b.options = &offer;
+    a->syns++;
+    middlebox_inject(packet->box, (enum middlebox_port)packet->to, out,
+                     build_tcp(out, sizeof out, &b));
+}
+
 static enum middlebox_verdict decide(void *ctx, struct middlebox_packet *packet)
 {
     struct attacker *a = ctx;
@@ -77,6 +123,13 @@ static enum middlebox_verdict decide(void *ctx, struct middlebox_packet *packet)
                 (p->tcp_flags & (TCP_SYN | TCP_RST)) == 0;
     if (data && packet->now < a->config.until && rng_chance(&a->rng, a->config.chance))
         forge(a, packet);
+    if (data && a->config.reports.num > 0 && packet->now < a->config.until &&
+        rng_chance(&a->rng, a->config.reports))
+        report(a, packet);
+    bool tcp = p->protocol == IP_PROTOCOL_TCP && p->transport_len > 0;
+    if (tcp && a->syns < a->config.syns_max && packet->now < a->config.until &&
+        rng_chance(&a->rng, a->config.syns))
+        stranger(a, packet);
     return MIDDLEBOX_FORWARD;
 }
 

@@ -202,6 +202,7 @@ enum {
 struct sim {
     weir_time now;
     uint64_t seed;
+    struct sim_recorders recorders;
     struct rng root;
     struct sim_heap heap;
     struct sim_node *nodes, **nodes_end; /* in the order of adding */

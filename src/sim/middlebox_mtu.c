@@ -116,6 +116,14 @@ struct middlebox *middlebox_add_path_mtu(struct sim *sim, const char *name,
     return middlebox_add(sim, name, &config->common, &kind, path);
 }
 
+void middlebox_path_mtu_set(struct middlebox *box, uint32_t mtu_bytes, bool silent)
+{
+    struct path_mtu *path = middlebox_ctx(box);
+    CHECK(NULL, mtu_bytes <= IP4_PACKET_MAX);
+    path->config.mtu_bytes = mtu_bytes;
+    path->config.silent = silent;
+}
+
 struct path_mtu_stats middlebox_path_mtu_stats(const struct middlebox *box)
 {
     const struct path_mtu *path = middlebox_ctx(box);

@@ -11,8 +11,7 @@
 
 enum { MSS_OPTION_LEN = 4, OFFSET_FLAGS_AT = 12 };
 
-/* A whole TCP segment that a box with these settings is for. */
-static bool is_segment(const struct middlebox_packet *packet, unsigned from, unsigned segments)
+bool middlebox_is_segment(const struct middlebox_packet *packet, unsigned from, unsigned segments)
 {
     const struct sim_parsed *p = &packet->parsed;
     if (p->protocol != IP_PROTOCOL_TCP || p->transport_len == 0 || p->fragment ||
@@ -46,7 +45,7 @@ static enum middlebox_verdict mss_decide(void *ctx, struct middlebox_packet *pac
     const struct sim_parsed *p = &packet->parsed;
     uint8_t header[TCP_HEADER_BYTES_MAX];
     struct tcp_option option;
-    if (!is_segment(packet, clamp->config.from, MIDDLEBOX_SYNS))
+    if (!middlebox_is_segment(packet, clamp->config.from, MIDDLEBOX_SYNS))
         return MIDDLEBOX_FORWARD;
     uint16_t max = p->ip_version == 4 ? clamp->config.mss4_max : clamp->config.mss6_max;
     uint32_t len = header_len(p);
@@ -94,7 +93,7 @@ struct stripper {
     struct option_stripper_stats stats;
 };
 
-static bool is_common(uint8_t kind)
+bool middlebox_knows_option(uint8_t kind)
 {
     return kind == TCP_OPT_MSS || kind == TCP_OPT_WINDOW_SCALE || kind == TCP_OPT_SACK_PERMITTED ||
            kind == TCP_OPT_SACK || kind == TCP_OPT_TIMESTAMPS;
@@ -107,7 +106,7 @@ static bool unwanted(const struct option_stripper_config *config, uint8_t kind)
     for (unsigned i = 0; i < config->kind_count; i++)
         if (config->kinds[i] == kind)
             return true;
-    return config->unknown && !is_common(kind);
+    return config->unknown && !middlebox_knows_option(kind);
 }
 
 /* Put NOPs where unwanted options stand; returns how many. What stands behind an option of an
@@ -162,7 +161,7 @@ static enum middlebox_verdict strip_decide(void *ctx, struct middlebox_packet *p
     const struct sim_parsed *p = &packet->parsed;
     uint8_t header[TCP_HEADER_BYTES_MAX];
     uint64_t removed;
-    if (!is_segment(packet, s->config.from, s->config.segments))
+    if (!middlebox_is_segment(packet, s->config.from, s->config.segments))
         return MIDDLEBOX_FORWARD;
     uint32_t len = header_len(p);
     if (s->config.shorten) {

@@ -30,6 +30,9 @@ struct middlebox *middlebox_add_path_mtu(struct sim *sim, const char *name,
                                          const struct path_mtu_config *config);
 struct path_mtu_stats middlebox_path_mtu_stats(const struct middlebox *box);
 
+/* The path has changed: another MTU, as in the config, with or without ICMP. */
+void middlebox_path_mtu_set(struct middlebox *box, uint32_t mtu_bytes, bool silent);
+
 /* ---- ICMP filter: firewalls of those who believe that ICMP is ping (RFC 2923 section 2.1) ---- */
 
 enum icmp_filter_what {

@@ -120,4 +120,48 @@ struct middlebox *middlebox_add_ack_thinner(struct sim *sim, const char *name,
                                             const struct ack_thinner_config *config);
 struct ack_thinner_stats middlebox_ack_thinner_stats(const struct middlebox *box);
 
+/* ---- segment filter: firewalls that drop what they do not expect (SYNs with data, options they do
+ * not know), and paths that break ---- */
+
+struct segment_filter_config {
+    struct middlebox_common common;
+    uint8_t from;         /* enum middlebox_from; 0: both */
+    uint8_t segments;     /* enum middlebox_segments; 0: all */
+    uint32_t payload_min; /* with at least so much payload */
+    bool unknown; /* with an option that middlebox_knows_option() does not know */
+    uint64_t nth;   /* of these, the first to be dropped, from 1; 0: 1 */
+    uint64_t count; /* how many from there on; 0: all */
+};
+
+struct segment_filter_stats {
+    uint64_t matched;
+    uint64_t dropped; /* of them */
+};
+
+struct middlebox *middlebox_add_segment_filter(struct sim *sim, const char *name,
+                                               const struct segment_filter_config *config);
+struct segment_filter_stats middlebox_segment_filter_stats(const struct middlebox *box);
+
+/* ---- sequence randomiser: firewalls that trust no initial sequence number. Sequence and
+ * acknowledgment numbers are moved by an offset of the connection and the direction; SACK blocks
+ * are forgotten by some, and what ICMP quotes by all ---- */
+
+struct seq_randomiser_config {
+    struct middlebox_common common;
+    bool sack; /* SACK blocks are moved, too */
+    uint64_t secret;
+};
+
+struct middlebox *middlebox_add_seq_randomiser(struct sim *sim, const char *name,
+                                               const struct seq_randomiser_config *config);
+uint64_t middlebox_seq_randomiser_renumbered(const struct middlebox *box);
+
+/* ---- for boxes ---- */
+
+/* Is it a whole TCP segment of these kinds, from there? */
+bool middlebox_is_segment(const struct middlebox_packet *packet, unsigned from, unsigned segments);
+
+/* Is an option one of those that are known everywhere: MSS, window scale, SACK, timestamps? */
+bool middlebox_knows_option(uint8_t kind);
+
 #endif

@@ -17,7 +17,9 @@ const struct scenario *scenario_at(unsigned index)
     static const struct scenario *const all[] = {
         &scenario_ping,        &scenario_lossy,     &scenario_queue,
         &scenario_middleboxes, &scenario_blackhole, &scenario_hosts,
-        &scenario_bulk,        &scenario_swarm,
+        &scenario_bulk,        &scenario_swarm,     &scenario_matrix,
+        &scenario_long_path,   &scenario_syn_flood, &scenario_cookie_forgery,
+        &scenario_stuck_peers, &scenario_fast_open_flood, &scenario_ptb_storm,
     };
     return index < sizeof all / sizeof all[0] ? all[index] : NULL;
 }
@@ -44,7 +46,8 @@ int scenario_play(const struct scenario *scenario, struct scenario_run *run)
 
 struct sim *scenario_begin(const struct scenario_run *run)
 {
-    struct sim *sim = sim_create(&(struct sim_config){.seed = run->seed});
+    struct sim *sim =
+        sim_create(&(struct sim_config){.seed = run->seed, .recorders = run->recorders});
     CHECK(NULL, sim != NULL);
     return sim;
 }

@@ -25,10 +25,12 @@ struct scenario_item {
 /* One run. The caller sets the first part and reads the second. */
 struct scenario_run {
     uint64_t seed;
+    uint64_t only;                  /* of a scenario made of cells: that one alone; 0: all */
     weir_time until;                /* stop at this virtual time; 0: run to the end */
     struct capture_writer *capture; /* a pcapng, open; NULL: none. Stays the caller's */
     /* Told every line of the report, in order; NULL: nobody is. */
     void (*report)(void *ctx, const struct scenario_item *item);
+    struct sim_recorders recorders; /* of the stacks */
     /* Asked now and then whether to stop; NULL: never. */
     bool (*stop)(void *ctx);
     void *ctx;
@@ -44,6 +46,7 @@ struct scenario_run {
 
 struct scenario {
     const char *name, *summary;
+    bool heavy; /* takes seconds */
     void (*run)(struct scenario_run *run);
 };
 

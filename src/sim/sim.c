@@ -17,6 +17,7 @@ struct sim *sim_create(const struct sim_config *config)
     sim->now = config->start;
     sim->seed = config->seed;
     sim->root = rng_make(config->seed);
+    sim->recorders = config->recorders;
     sim->nodes_end = &sim->nodes;
     sim->links_end = &sim->links;
     return sim;
@@ -61,6 +62,13 @@ weir_time sim_now(const struct sim *sim)
 uint64_t sim_seed(const struct sim *sim)
 {
     return sim->seed;
+}
+
+struct weir_recorder sim_recorder(const struct sim *sim, const char *node)
+{
+    if (sim->recorders.fn == NULL)
+        return (struct weir_recorder){.fn = NULL};
+    return sim->recorders.fn(sim->recorders.ctx, node);
 }
 
 int sim_error(const struct sim *sim)

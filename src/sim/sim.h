@@ -10,6 +10,7 @@
 #define WEIR_SIM_SIM_H
 
 #include "base/rng.h"
+#include "weir/config.h"
 #include "weir/error.h"
 #include "weir/types.h"
 
@@ -20,9 +21,16 @@ enum {
     SIM_BURST_PACKETS_MAX = 65536 /* packets that a node may send at one instant through one port */
 };
 
+/* Who records the stacks of a simulation: asked once for each, as it is made. `fn` NULL: nobody. */
+struct sim_recorders {
+    struct weir_recorder (*fn)(void *ctx, const char *node);
+    void *ctx;
+};
+
 struct sim_config {
     uint64_t seed;
     weir_time start; /* of the virtual clock; >= 0 */
+    struct sim_recorders recorders;
 };
 
 /* Why a run returned. */
@@ -49,6 +57,9 @@ void sim_destroy(struct sim *sim);
 
 weir_time sim_now(const struct sim *sim);
 uint64_t sim_seed(const struct sim *sim);
+
+/* The recorder of the stack of that node; its fn is NULL when nobody records. */
+struct weir_recorder sim_recorder(const struct sim *sim, const char *node);
 
 /* A random stream of its own for the user called `name`: depends on the seed and the name only, so
  * a new user never shifts the choices of another. */

@@ -46,16 +46,19 @@ static void stack_destroy(void *ctx)
 
 /* Make the stack with its interfaces; false: it could not be. */
 static bool stack_make(struct stack_node *node, const struct stack_node_config *config,
-                       weir_time now)
+                       struct weir_recorder recorder, weir_time now)
 {
-    size_t size = weir_stack_size(config->stack);
+    struct weir_config stack = *config->stack;
+    if (recorder.fn != NULL)
+        stack.recorder = recorder;
+    size_t size = weir_stack_size(&stack);
     if (size == 0)
         return false;
     size = (size + STACK_ALIGNMENT - 1) / STACK_ALIGNMENT * STACK_ALIGNMENT;
     node->memory = aligned_alloc(STACK_ALIGNMENT, size);
     if (node->memory == NULL)
         return false;
-    node->stack = weir_stack_init(node->memory, size, config->stack, now);
+    node->stack = weir_stack_init(node->memory, size, &stack, now);
     if (node->stack == NULL)
         return false;
     for (unsigned i = 0; i < config->iface_count; i++)
@@ -76,7 +79,7 @@ struct stack_node *stack_node_add(struct sim *sim, const char *name,
     if (node == NULL)
         return NULL;
     if (config->iface_count > 0 && config->iface_count <= SIM_PORTS_MAX &&
-        stack_make(node, config, sim_now(sim)))
+        stack_make(node, config, sim_recorder(sim, name), sim_now(sim)))
         node->node = sim_node_add(sim, name, &ops, node);
     if (node->node == NULL) {
         stack_destroy(node);

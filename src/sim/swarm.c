@@ -30,6 +30,10 @@ struct swarm {
     struct sim_link *link;
     struct sim_dir_config clean[SIM_DIRS]; /* how the link is when its faults have ended */
     bool tight;     /* limits so small that connections may fail */
+    bool harsh;     /* so little patience with peers that they may */
+    bool flood;     /* SYNs of strangers */
+    bool asks[HOSTS]; /* the listeners of this host have ASK */
+    struct middlebox *narrow; /* the router whose MTU changes; NULL: none */
     bool ip6;       /* the MTU has room for it */
     bool slow;      /* the devices hold packets back */
     unsigned stops; /* this host is stopped now and then; HOSTS: none is */
@@ -152,6 +156,20 @@ static void faults_end(struct sim *sim, void *ctx)
     (void)sim;
     for (unsigned i = 0; i < SIM_DIRS; i++)
         CHECK(NULL, sim_link_set(s->link, (enum sim_dir)i, &s->clean[i]) == 0);
+    if (s->narrow != NULL) /* it says what it does, from now on */
+        middlebox_path_mtu_set(s->narrow, (uint32_t)between(s, s->ip6 ? 1280 : 560, s->mtu), false);
+}
+
+/* The path MTU changes, and whether the router tells (RFC 2923 2.1). */
+static void change_path(struct sim *sim, void *ctx)
+{
+    struct swarm *s = ctx;
+    uint32_t mtu = (uint32_t)between(s, s->ip6 ? 1280 : 560, s->mtu);
+    bool silent = chance(s, 50);
+    if (sim_now(sim) >= s->faults_end)
+        return;
+    middlebox_path_mtu_set(s->narrow, mtu, silent);
+    (void)sim_at(sim, sim_now(sim) + (weir_time)sized(s, 50, 5000) * WEIR_NS_PER_MS, change_path, s);
 }
 
 static void flap(struct sim *sim, void *ctx)
@@ -201,6 +219,38 @@ static void shrink_mtu(struct sim *sim, void *ctx)
     }
 }
 
+static struct middlebox *draw_attacker(struct swarm *s)
+{
+    struct attacker_config attacker = {
+        .until = s->faults_end, .syns_max = 300, .port = PORT, .ports = LISTENERS};
+    attacker.chance = (struct ratio){1, (uint32_t)sized(s, 2, 100)};
+    attacker.reports = (struct ratio){1, (uint32_t)sized(s, 2, 100)};
+    if (s->flood)
+        attacker.syns = (struct ratio){1, (uint32_t)sized(s, 1, 10)};
+    text_str(&s->text, s->flood ? ", attacker with SYNs" : ", attacker");
+    return middlebox_add_attacker(s->world.sim, "attacker", &attacker);
+}
+
+/* A firewall for SYNs, or for sequence numbers. */
+static struct middlebox *draw_firewall(struct swarm *s)
+{
+    struct segment_filter_config filter = {.segments = MIDDLEBOX_SYNS};
+    struct seq_randomiser_config numbers = {.sack = chance(s, 50), .secret = rng_u64(&s->rng)};
+    switch (rng_below(&s->rng, 3)) {
+    case 0:
+        filter.payload_min = 1;
+        text_str(&s->text, ", no SYNs with data");
+        return middlebox_add_segment_filter(s->world.sim, "no-data", &filter);
+    case 1:
+        filter.unknown = true;
+        text_str(&s->text, ", no SYNs with rare options");
+        return middlebox_add_segment_filter(s->world.sim, "no-rare", &filter);
+    default:
+        text_str(&s->text, ", other numbers");
+        return middlebox_add_seq_randomiser(s->world.sim, "numbers", &numbers);
+    }
+}
+
 /* What may stand in the way, on bare IP (NF-53). NULL: nothing. Below 552 bytes fragments are sent in
  * place of smaller segments (RFC 5927 7.2), which the watcher does not put together. */
 static struct middlebox *draw_box(struct swarm *s)
@@ -208,8 +258,6 @@ static struct middlebox *draw_box(struct swarm *s)
     static const uint8_t kinds[] = {TCP_OPT_WINDOW_SCALE, TCP_OPT_SACK_PERMITTED,
                                     TCP_OPT_TIMESTAMPS};
     struct sim *sim = s->world.sim;
-    struct attacker_config attacker = {.chance = {1, (uint32_t)sized(s, 2, 100)},
-                                       .until = s->faults_end};
     struct option_stripper_config stripper = {.segments = MIDDLEBOX_SYNS,
                                               .kind_count = 1,
                                               .kinds = {PICK(s, kinds)}};
@@ -220,12 +268,13 @@ static struct middlebox *draw_box(struct swarm *s)
                                      .router4 = build_addr("10.0.0.99"),
                                      .router6 = build_addr("fd00::99")};
     struct ack_thinner_config thinner = {.every = (uint32_t)between(s, 2, 10)};
-    switch (rng_below(&s->rng, 13)) {
+    stripper.unknown = chance(s, 30);
+    switch (s->flood ? 0 : rng_below(&s->rng, 14)) {
     case 0:
     case 1:
+        return draw_attacker(s);
     case 2:
-        text_str(&s->text, ", attacker");
-        return middlebox_add_attacker(sim, "attacker", &attacker);
+        return draw_firewall(s);
     case 3:
         note(s, "stripped option", stripper.kinds[0]);
         return middlebox_add_option_stripper(sim, "stripper", &stripper);
@@ -236,8 +285,10 @@ static struct middlebox *draw_box(struct swarm *s)
         note(s, "ACKs thinned by", thinner.every);
         return middlebox_add_ack_thinner(sim, "thinner", &thinner);
     case 6:
+    case 7:
         note(s, "path MTU", narrow.mtu_bytes);
-        return middlebox_add_path_mtu(sim, "narrow", &narrow);
+        s->narrow = middlebox_add_path_mtu(sim, "narrow", &narrow);
+        return s->narrow;
     default:
         return NULL;
     }
@@ -278,11 +329,39 @@ static void draw_link(struct swarm *s, bool ethernet, struct capture_writer *cap
         (void)sim_at(s->world.sim, draw_time(s), shrink_mtu, s);
     if (s->jumps)
         (void)sim_at(s->world.sim, draw_time(s), jump, s);
+    if (s->narrow != NULL && chance(s, 60))
+        (void)sim_at(s->world.sim, draw_time(s), change_path, s);
 }
 
 /* ---- the stacks ---- */
 
-static struct weir_config draw_stack(struct swarm *s)
+/* What protects a host: records, cookies, verdicts, and how long it bears with whom. */
+static void draw_protection(struct swarm *s, struct weir_config *c, unsigned host)
+{
+    bool may_fail = s->tight || s->harsh;
+    s->asks[host] = chance(s, 15) && (may_fail || !s->flood);
+    c->tcp_syn_received_max = s->tight ? (uint32_t)between(s, 1, 4) : 32;
+    c->tcp_syn_cookies = (uint32_t)between(s, s->flood && !may_fail, 2);
+    if (c->tcp_syn_cookies > 0 && !s->asks[host] && chance(s, 50))
+        c->tcp_syn_received_max = (uint32_t)between(s, 1, 4);
+    c->tcp_verdict_ms = (uint32_t)sized(s, 100, 3000);
+    c->tcp_fast_open_pending_max = (uint32_t)between(s, 0, 8);
+    c->tcp_fast_open_paths_max = (uint32_t)sized(s, 1, 16);
+    if (chance(s, 20))
+        c->tcp_accounts_max = (uint32_t)between(s, 0, c->tcp_endpoints_max);
+    if (chance(s, 15))
+        c->tcp_quiet_ms = (uint32_t)sized(s, 1, 6000);
+    c->tcp_stuck_ms = 7200000; /* longer than anybody does not read */
+    if (s->harsh) {
+        c->tcp_stuck_ms = (uint32_t)sized(s, 100, 10000);
+        c->tcp_pressure_percent = (uint32_t)between(s, 0, 90);
+        c->tcp_orphan_ms = (uint32_t)sized(s, 1000, 60000);
+    }
+    note(s, "cookies", c->tcp_syn_cookies);
+    note(s, "quiet ms", c->tcp_quiet_ms);
+}
+
+static struct weir_config draw_stack(struct swarm *s, unsigned host)
 {
     static const uint32_t waits[] = {1000, 5000, 60000};
     struct weir_config c;
@@ -291,7 +370,6 @@ static struct weir_config draw_stack(struct swarm *s)
     c.seed = rng_u64(&s->rng) | 1;
     c.tcp_endpoints_max = s->tight ? (uint32_t)between(s, 4, 12) : 64;
     c.tcp_flights_max = (uint32_t)sized(s, s->tight ? 1 : 4, c.tcp_endpoints_max);
-    c.tcp_syn_received_max = s->tight ? (uint32_t)between(s, 1, 4) : 32;
     c.tcp_time_wait_max = (uint32_t)sized(s, 1, 64);
     c.tcp_time_wait_ms = PICK(s, waits);
     c.tcp_reassembly_ranges_max = (uint32_t)sized(s, 4, 100);
@@ -305,6 +383,7 @@ static struct weir_config draw_stack(struct swarm *s)
         c.packet_memory_reserve_kb = scarce ? 64 : 128;
         c.packet_memory_overcommit_percent = (uint32_t)between(s, 100, 400);
     }
+    draw_protection(s, &c, host);
     note(s, "memory KB", c.packet_memory_kb);
     note(s, "flights", c.tcp_flights_max);
     return c;
@@ -322,7 +401,7 @@ static void draw_hosts(struct swarm *s, bool ethernet)
     note(s, "MTU", s->mtu);
     for (unsigned i = 0; i < HOSTS; i++) {
         static const weir_time ticks[] = {WEIR_NS_PER_MS, 10 * WEIR_NS_PER_MS, 100 * WEIR_NS_PER_MS};
-        struct weir_config config = draw_stack(s);
+        struct weir_config config = draw_stack(s, i);
         if (chance(s, 10))
             s->tick[i] = PICK(s, ticks);
         struct tcp_world_host host = {.name = names[i],
@@ -331,7 +410,8 @@ static void draw_hosts(struct swarm *s, bool ethernet)
                                       .mtu_bytes = s->mtu,
                                       .slow = s->slow || ethernet || s->stops == i ||
                                               s->jumps || s->tick[i] > 0 ||
-                                              config.packet_memory_kb < 1024};
+                                              config.packet_memory_kb < 1024,
+                                      .own_clock = s->jumps || s->tick[i] > 0};
         if (chance(s, 40))
             host.capabilities = WEIR_CAP_TX_CHECKSUM;
         if (chance(s, 40))
@@ -367,6 +447,14 @@ static void draw_beginning(struct swarm *s, struct tcp_app_setting *list, uint8_
         set(list, count, WEIR_TCP_INITIAL_WINDOW, between(s, 1, 10));
     if (chance(s, 40))
         set(list, count, WEIR_TCP_RECEIVE_BYTES_MAX, sized(s, 2 * KB, 512 * KB));
+    if (chance(s, 25))
+        set(list, count, WEIR_TCP_TUNE, 0);
+    if (chance(s, 40))
+        set(list, count, WEIR_TCP_FAST_OPEN, 1);
+    if (chance(s, 20)) { /* longer than every outage */
+        set(list, count, WEIR_TCP_USER_TIMEOUT_OPTION, 1);
+        set(list, count, WEIR_TCP_USER_TIMEOUT_MS, between(s, 200, 900) * 1000);
+    }
 }
 
 static void draw_behaviour(struct swarm *s, struct tcp_side *side)
@@ -391,6 +479,8 @@ static void draw_behaviour(struct swarm *s, struct tcp_side *side)
         set(list, &side->setting_count, WEIR_TCP_QUICK_ACK, 1);
     if (chance(s, 10))
         set(list, &side->setting_count, WEIR_TCP_CORK, 1);
+    if (chance(s, 25))
+        set(list, &side->setting_count, WEIR_TCP_PATH_PROBE, 0);
     if (chance(s, 60))
         side->write_max = (uint32_t)sized(s, 1, 16 * KB);
     if (chance(s, 60))
@@ -433,7 +523,7 @@ static void draw_talk(struct swarm *s, unsigned number)
 {
     bool ip6 = s->ip6 && chance(s, 40);
     unsigned client = chance(s, 75) ? 0 : 1;
-    struct tcp_talk_config talk = {.may_fail = s->tight, .kind = (uint8_t)between(s, 0, 2)};
+    struct tcp_talk_config talk = {.may_fail = s->tight || s->harsh, .kind = (uint8_t)between(s, 0, 2)};
     talk.host[0] = client;
     talk.host[1] = 1 - client;
     talk.address[1] = tcp_world_addr(talk.host[1], ip6);
@@ -477,6 +567,13 @@ static void draw_applications(struct swarm *s)
             if (chance(s, 20))
                 listen.pause = (weir_time)between(s, 1, 500) * WEIR_NS_PER_MS;
             draw_beginning(s, listen.setting, &listen.setting_count);
+            if (s->asks[host]) {
+                set(listen.setting, &listen.setting_count, WEIR_TCP_ASK, 1);
+                listen.answers.admit = (uint8_t)between(s, 40, 100);
+                listen.answers.refuse = (uint8_t)between(s, 0, 100U - listen.answers.admit);
+                listen.answers.ignore = 10;
+                listen.answers.pause = (weir_time)sized(s, 1, 40) * WEIR_NS_PER_MS;
+            }
             tcp_apps_listen(s->world.apps, &listen);
         }
     for (unsigned i = 0; i < talks; i++)
@@ -497,10 +594,14 @@ static bool play(struct scenario_run *run, struct swarm_result *result)
     tcp_world_begin(&s.world, sim);
     bool ethernet = chance(&s, 15);
     s.tight = chance(&s, 10);
+    s.harsh = chance(&s, 10);
+    s.flood = !ethernet && chance(&s, 10);
     if (ethernet)
         text_str(&s.text, "Ethernet");
     if (s.tight)
         text_str(&s.text, s.text.len > 0 ? ", tight" : "tight");
+    if (s.harsh)
+        text_str(&s.text, s.text.len > 0 ? ", harsh" : "harsh");
     draw_hosts(&s, ethernet);
     draw_link(&s, ethernet, run->capture);
     draw_applications(&s);
@@ -511,6 +612,8 @@ static bool play(struct scenario_run *run, struct swarm_result *result)
     result->verdict.sim = NULL;
     result->wire = tcp_watch_stats(s.world.watch);
     result->bytes = tcp_apps_read(s.world.apps);
+    for (unsigned host = 0; host < HOSTS; host++)
+        weir_tcp_stats(tcp_world_stack(&s.world, host), &result->tcp[host]);
     run->ended = sim_now(sim);
     run->trace_hash = sim_trace_hash(sim);
     run->stats = sim_stats(sim);

@@ -11,9 +11,10 @@
 /* What was drawn and what came of it. */
 struct swarm_result {
     struct verdict verdict; /* sim NULL */
-    char drawn[512];        /* the link and the stacks, as one line */
+    char drawn[768];        /* the link and the stacks, as one line */
     struct tcp_watch_stats wire;
     uint64_t bytes; /* read by applications */
+    struct weir_tcp_stats tcp[2]; /* of the hosts */
     uint64_t trace_hash, events;
 };
 

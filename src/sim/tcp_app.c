@@ -38,6 +38,8 @@ struct end {
     uint32_t rounds;         /* ROUNDS: those that are due */
     weir_time read_at, write_at; /* not before */
     weir_time wake_at;       /* 0: no call is pending */
+    int error;               /* the first that was told */
+    weir_time connected_at, closed_at;
 };
 
 struct talk {
@@ -47,6 +49,7 @@ struct talk {
     uint64_t seed;
     bool started;
     uint16_t local_port; /* of side 0 */
+    unsigned asked;      /* how often its handshake was put to the application */
     struct end end[2];
 };
 
@@ -56,6 +59,14 @@ struct listener {
     weir_handle handle;
     bool open, waits;
     struct rng rng;
+};
+
+/* An answer to a handshake, to be given later. */
+struct answer {
+    struct answer *next;
+    struct listener *listener;
+    weir_handle request;
+    enum weir_tcp_verdict verdict;
 };
 
 struct tcp_apps {
@@ -70,7 +81,10 @@ struct tcp_apps {
     unsigned talks;
     struct end **user; /* by the `user` of connections, less 1 */
     unsigned users;
-    uint64_t urgent;
+    uint64_t urgent, replayed;
+    void (*others)(void *ctx, unsigned host, const struct weir_event *event);
+    void *others_ctx;
+    struct answer *answers;
     uint8_t data[CALL_BYTES_MAX]; /* of one call */
 };
 
@@ -225,9 +239,15 @@ static void end_error(struct end *end, int error)
     const struct end *peer = end_peer(end);
     /* A TIME-WAIT that ended early answers with a reset: nothing is lost. */
     bool over = end->read_end && end->ended && peer->let_go && peer->read == end->written;
+    bool known = error == WEIR_E_RESET || error == WEIR_E_REFUSED || error == WEIR_E_TIMED_OUT ||
+                 error == WEIR_E_PRESSURE || error == WEIR_E_ABORTED || error == WEIR_E_CLOSED;
+    if (!known)
+        end_fail(end, "I-23", weir_strerror(error), end->read);
     if (!end->aborted && !peer->aborted && !end->talk->config.may_fail && !over)
         end_fail(end, error == WEIR_E_TIMED_OUT ? "I-64" : "I-45", weir_strerror(error), end->read);
     end->errored = true;
+    if (end->error == WEIR_OK)
+        end->error = error;
 }
 
 static uint32_t draw_len(struct end *end, uint32_t most)
@@ -440,8 +460,10 @@ static uint64_t end_user(struct tcp_apps *apps, struct end *end)
 
 static void end_connected(struct end *end)
 {
-    if (!end->connected)
-        end->read_at = sim_now(end->apps->sim) + end->plan.read_delay;
+    if (!end->connected) {
+        end->connected_at = sim_now(end->apps->sim);
+        end->read_at = end->connected_at + end->plan.read_delay;
+    }
     end->connected = true;
 }
 
@@ -554,6 +576,14 @@ static struct talk *talk_of(struct tcp_apps *apps, unsigned host, const struct w
     return NULL;
 }
 
+static bool listener_opens_fast(const struct listener *l)
+{
+    for (unsigned i = 0; i < l->config.setting_count; i++)
+        if (l->config.setting[i].setting == WEIR_TCP_FAST_OPEN && l->config.setting[i].value != 0)
+            return true;
+    return false;
+}
+
 /* Take one connection; false when none waits. */
 static bool accept_one(struct listener *l)
 {
@@ -572,6 +602,12 @@ static bool accept_one(struct listener *l)
     }
     answer = weir_tcp_info(stack, handle, &info);
     struct talk *talk = answer == WEIR_OK ? talk_of(apps, l->config.host, &info) : NULL;
+    if (talk == NULL && listener_opens_fast(l)) {
+        apps->replayed++;
+        apps->user[user - 1] = NULL;
+        (void)weir_tcp_abort(stack, handle);
+        return true;
+    }
     if (talk == NULL) {
         verdict_fail(apps->verdict, sim_now(apps->sim), "I-40",
                      "a connection from port %u was accepted that nobody made", info.remote_port);
@@ -593,8 +629,65 @@ static bool accept_one(struct listener *l)
 
 static void listener_wake(struct sim *sim, void *ctx);
 
+static void answer_now(struct sim *sim, void *ctx)
+{
+    const struct answer *a = ctx;
+    struct tcp_apps *apps = a->listener->apps;
+    int answer = weir_tcp_decide(stack_node_stack(apps->node[a->listener->config.host]), a->request,
+                                 a->verdict);
+    if (answer != WEIR_OK && answer != WEIR_E_STALE)
+        verdict_fail(apps->verdict, sim_now(sim), "API", "decide answers %s",
+                     weir_strerror(answer));
+    host_wake(apps, a->listener->config.host);
+}
+
+/* What is answered to a request; false: nothing. */
+static bool draw_answer(struct listener *l, const struct weir_tcp_request *request,
+                        enum weir_tcp_verdict *verdict)
+{
+    const struct tcp_answers *c = &l->config.answers;
+    uint64_t draw = rng_below(&l->rng, 100);
+    struct weir_tcp_info info = {.local_port = request->local_port,
+                                 .remote_port = request->remote_port};
+    struct talk *talk = talk_of(l->apps, l->config.host, &info);
+    bool must = talk != NULL && !talk->config.may_fail;
+    if (talk != NULL)
+        talk->asked++;
+    if (draw < c->admit || (must && talk->asked >= 3))
+        *verdict = WEIR_TCP_ADMIT;
+    else if (draw - c->admit < c->refuse && !must)
+        *verdict = WEIR_TCP_REFUSE;
+    else
+        *verdict = WEIR_TCP_IGNORE;
+    return *verdict != WEIR_TCP_IGNORE || draw - c->admit < (uint64_t)c->refuse + c->ignore;
+}
+
+/* Answer the handshakes that are put to the listener. */
+static void listener_answer(struct listener *l)
+{
+    struct tcp_apps *apps = l->apps;
+    weir_stack *stack = stack_node_stack(apps->node[l->config.host]);
+    struct weir_tcp_request request;
+    enum weir_tcp_verdict verdict;
+    while (l->open && weir_tcp_asked(stack, l->handle, &request) == WEIR_OK) {
+        if (!draw_answer(l, &request, &verdict))
+            continue;
+        struct answer *answer = calloc(1, sizeof *answer);
+        CHECK(NULL, answer != NULL);
+        *answer = (struct answer){apps->answers, l, request.handle, verdict};
+        apps->answers = answer;
+        if (l->config.answers.pause == 0) {
+            answer_now(apps->sim, answer);
+            continue;
+        }
+        weir_time pause = (weir_time)rng_between(&l->rng, 0, (uint64_t)l->config.answers.pause);
+        (void)sim_at(apps->sim, sim_now(apps->sim) + pause, answer_now, answer);
+    }
+}
+
 static void listener_step(struct listener *l)
 {
+    listener_answer(l);
     while (l->open && !l->waits && accept_one(l)) {
         if (l->config.pause == 0)
             continue;
@@ -661,7 +754,10 @@ static void end_event(struct end *end, const struct weir_event *event)
         end_connected(end);
     end->apps->urgent += (event->bits & WEIR_EVENT_URGENT) != 0;
     end->read_end |= end->shut && (event->bits & WEIR_EVENT_PEER_CLOSED) != 0;
-    end->closed |= (event->bits & WEIR_EVENT_CLOSED) != 0;
+    if ((event->bits & WEIR_EVENT_CLOSED) != 0) {
+        end->closed = true;
+        end->closed_at = sim_now(end->apps->sim);
+    }
     if (end->closed && event->error != WEIR_OK && !end->aborted && !end_peer(end)->aborted &&
         !end->errored)
         end_error(end, event->error);
@@ -675,11 +771,20 @@ static void serve_host(struct tcp_apps *apps, unsigned host)
     while ((n = weir_stack_events(stack_node_stack(apps->node[host]), events, EVENTS_AT_ONCE)) > 0)
         for (unsigned i = 0; i < n && !apps->verdict->failed; i++) {
             uint64_t user = events[i].user;
-            if (user >= USER_LISTENER)
+            if (user >= TCP_APP_USER_OTHER && apps->others != NULL)
+                apps->others(apps->others_ctx, host, &events[i]);
+            else if (user >= USER_LISTENER)
                 listener_step(&apps->listener[user - USER_LISTENER]);
             else if (user > 0 && user <= apps->users && apps->user[user - 1] != NULL)
                 end_event(apps->user[user - 1], &events[i]);
         }
+}
+
+void tcp_apps_others(struct tcp_apps *apps,
+                     void (*fn)(void *ctx, unsigned host, const struct weir_event *event), void *ctx)
+{
+    apps->others = fn;
+    apps->others_ctx = ctx;
 }
 
 void tcp_apps_serve(struct tcp_apps *apps)
@@ -703,6 +808,10 @@ void tcp_apps_free(struct tcp_apps *apps)
 {
     for (unsigned i = 0; i < apps->talks; i++)
         free(apps->talk[i]);
+    for (struct answer *a = apps->answers, *next; a != NULL; a = next) {
+        next = a->next;
+        free(a);
+    }
     free(apps->talk);
     free(apps->user);
     free(apps);
@@ -760,6 +869,11 @@ uint64_t tcp_apps_read(const struct tcp_apps *apps)
     return sum;
 }
 
+uint64_t tcp_apps_replayed(const struct tcp_apps *apps)
+{
+    return apps->replayed;
+}
+
 uint64_t tcp_apps_urgent(const struct tcp_apps *apps)
 {
     return apps->urgent;
@@ -780,7 +894,14 @@ static struct tcp_end_view view_of(const struct end *end)
                                  .read_end = end->read_end,
                                  .more = end->more,
                                  .let_go = end->let_go,
-                                 .shut = end->shut};
+                                 .shut = end->shut,
+                                 .opened = end->opened,
+                                 .connected = end->connected,
+                                 .closed = end->closed,
+                                 .aborted = end->aborted,
+                                 .error = end->error,
+                                 .connected_at = end->connected_at,
+                                 .closed_at = end->closed_at};
 }
 
 struct tcp_end_view tcp_apps_view(const struct tcp_apps *apps, unsigned host, uint64_t user)

@@ -18,7 +18,7 @@ struct tcp_apps;
 enum {
     TCP_APP_HOSTS_MAX = 8,
     TCP_APP_LISTENERS_MAX = 16,
-    TCP_APP_SETTINGS_MAX = 16
+    TCP_APP_SETTINGS_MAX = 24
 };
 
 /* How an end ends, when it has written all. */
@@ -81,6 +81,9 @@ struct tcp_end_view {
     bool more;   /* its last write said that more follows */
     bool let_go; /* has no handle any more */
     bool shut;   /* does not read any more */
+    bool opened, connected, closed, aborted; /* closed: its CLOSED event was read */
+    int error;                               /* the first that it was told; WEIR_OK: none */
+    weir_time connected_at, closed_at;
 };
 
 /* Applications of a simulation, which find faults for `verdict`. Owner: the caller, who frees them
@@ -91,12 +94,20 @@ void tcp_apps_free(struct tcp_apps *apps);
 /* Add a host: the number that talks know it by (0, 1, ...). At most TCP_APP_HOSTS_MAX. */
 unsigned tcp_apps_host(struct tcp_apps *apps, struct stack_node *node);
 
+/* What a listener with ASK answers, in percent, the rest being silence; each answer waits 0 to
+ * `pause`. A talk that may not fail is never refused, and admitted when it has asked three times. */
+struct tcp_answers {
+    uint8_t admit, refuse, ignore;
+    weir_time pause;
+};
+
 /* Listen on a host, at any address; each accept waits 0 to `pause`. */
 struct tcp_listen_config {
     unsigned host;
     uint16_t port;
     unsigned backlog;
     weir_time pause;
+    struct tcp_answers answers;
     uint8_t setting_count;
     struct tcp_app_setting setting[TCP_APP_SETTINGS_MAX];
 };
@@ -109,6 +120,12 @@ void tcp_apps_listen_end(struct tcp_apps *apps);
 /* Plan a talk; answers its number. Before the simulation has come to config->start. */
 unsigned tcp_apps_talk(struct tcp_apps *apps, const struct tcp_talk_config *config);
 
+/* Whom events of connections that are not of talks are given to: those whose `user` is at least
+ * TCP_APP_USER_OTHER. NULL: nobody. */
+#define TCP_APP_USER_OTHER (UINT64_C(1) << 32)
+void tcp_apps_others(struct tcp_apps *apps,
+                     void (*fn)(void *ctx, unsigned host, const struct weir_event *event), void *ctx);
+
 /* Let the applications act on what has happened: after each event. Linear in the events read. */
 void tcp_apps_serve(struct tcp_apps *apps);
 
@@ -118,6 +135,10 @@ bool tcp_apps_done(const struct tcp_apps *apps, char *text, size_t size);
 
 /* Bytes that were read, all talks together. */
 uint64_t tcp_apps_read(const struct tcp_apps *apps);
+
+/* Connections that were accepted though no talk made them, and aborted: a SYN with data that came
+ * twice (RFC 7413 6.1). At a listener without FAST_OPEN they are a fault. */
+uint64_t tcp_apps_replayed(const struct tcp_apps *apps);
 
 /* Urgent notices that were read. */
 uint64_t tcp_apps_urgent(const struct tcp_apps *apps);

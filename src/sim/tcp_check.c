@@ -242,7 +242,7 @@ static void check_congestion(const struct exam *e)
     if ((open || loss) && has_peer(was->state) && i->cwnd_bytes > was->cwnd_bytes)
         check_growth(e, i->bytes_acked - was->bytes_acked);
     if (same && has_peer(was->state) && i->timeouts > was->timeouts &&
-        i->cwnd_bytes > 2 * i->snd_mss_bytes)
+        i->cwnd_bytes > 2 * i->snd_mss_bytes + (i->bytes_acked - was->bytes_acked))
         fail(e, "I-09", "cwnd is %u after a timeout", i->cwnd_bytes);
     uint32_t cwnd = i->cwnd_bytes > was->cwnd_bytes ? i->cwnd_bytes : was->cwnd_bytes;
     if (open && i->snd_max != was->snd_max && was->state == i->state &&
@@ -263,7 +263,8 @@ static void check_rto(const struct exam *e)
         fail(e, "I-13", "RTO was %u us and is %u us after an expiry", was->rto_us, i->rto_us);
     uint64_t doubled = 2 * (uint64_t)was->rto_us;
     if (e->shadow->known && has_peer(was->state) && i->timeouts == was->timeouts + 1 &&
-        i->srtt_us == was->srtt_us && i->rto_us < (doubled < RTO_CAP_MIN ? doubled : RTO_CAP_MIN))
+        i->snd_una == was->snd_una && i->srtt_us == was->srtt_us &&
+        i->rto_us < (doubled < RTO_CAP_MIN ? doubled : RTO_CAP_MIN))
         fail(e, "I-13", "RTO was %u us and is %u us after a timeout", was->rto_us, i->rto_us);
     /* The age counts whole seconds. */
     if (i->srtt_us > 0 && (weir_time)i->rtt_us_min * WEIR_NS_PER_US > i->age + WEIR_NS_PER_S)
@@ -432,6 +433,10 @@ static void check_host(struct tcp_check *check, unsigned number, weir_time now, 
     if (!deep)
         return;
     tcp_check_tuples(check, number, now);
+    const struct tcp_fast_open *fast = &host->stack->tcp.fast_open;
+    if (fast->pending + fast->held > host->stack->tcp.config->tcp_fast_open_pending_max)
+        verdict_fail(check->verdict, now, "I-54", "host %u: %u open fast, and %u places are held",
+                     number, fast->pending, fast->held);
     if (!tcp_invariants(&host->stack->tcp))
         verdict_fail(check->verdict, now, "tcp", "host %u: its own recount fails", number);
     if (!blocks_invariants(&host->stack->blocks))

@@ -139,6 +139,7 @@ struct syn_offer seen_offer(const struct seen *s)
     const struct tcp_options *o = &s->options;
     struct syn_offer offer = {.seen = true,
                               .seq = s->header.seq,
+                              .window = s->header.window,
                               .has_scale = (o->present & TCP_HAS_WINDOW_SCALE) != 0,
                               .has_timestamps = (o->present & TCP_HAS_TIMESTAMPS) != 0,
                               .has_sack = (o->present & TCP_HAS_SACK_PERMITTED) != 0};
@@ -192,6 +193,8 @@ static void sent(struct watch_host *host, const uint8_t *bytes, uint32_t len, ui
     if (!seen_parse(&s, bytes, len))
         return;
     seen_find(&s, true);
+    if (now < host->config.quiet_until)
+        watch_fail(&s, "quiet", "a segment in the quiet time");
     watch_segment_sent(&s);
 }
 

@@ -27,6 +27,7 @@ struct tcp_watch_host {
     uint8_t link; /* enum weir_link; 0: WEIR_LINK_IP */
     uint32_t mtu_bytes;
     bool slow; /* packets may wait for the device: nothing is expected at once (I-31) */
+    weir_time quiet_until; /* no segment before that (RFC 9293 3.4.3) */
 };
 
 /* A watcher that tells `verdict`, which outlives it. Owner: the caller, who frees it when the stacks

@@ -31,6 +31,7 @@ struct syn_offer {
     bool has_scale, has_timestamps, has_sack;
     uint8_t scale;
     uint32_t ts_val;
+    uint16_t window;
 };
 
 /* One end of a connection, of a host that is watched. */

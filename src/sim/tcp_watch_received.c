@@ -15,7 +15,8 @@ static void take_syn(struct seen *s, enum weir_drop drop)
 {
     struct half *h = s->half;
     h->last = seen_offer(s);
-    bool acked = !seen_has(s, TCP_ACK) || place_of(s->header.ack, h->iss, 0) == 1;
+    place ack = place_of(s->header.ack, h->iss, 1); /* of the SYN, and of data that went with it */
+    bool acked = !seen_has(s, TCP_ACK) || (ack >= 1 && ack <= h->sent);
     /* In SYN-SENT; a listener takes it when it answers (sent_syn()). */
     if (!h->has_iss || h->has_irs || h->dead || drop != WEIR_DROP_NONE || !acked)
         return;

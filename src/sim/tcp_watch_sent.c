@@ -309,6 +309,9 @@ static bool begin_with_syn(struct seen *s)
     place next = place_of(s->header.ack, irs, 1);
     spans_add(&h->got, 0, next);
     h->next = next;
+    /* Whoever takes data with a SYN may answer before the handshake is over (RFC 7413 4.2.2). */
+    if (h->passive && h->edge == 0)
+        h->edge = 1 + (place)h->peer.window;
     return true;
 }
 

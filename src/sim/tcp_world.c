@@ -66,6 +66,8 @@ unsigned tcp_world_host(struct tcp_world *world, const struct tcp_world_host *ho
         weir_config_default(&config);
     if (config.seed == 0)
         config.seed = sim_seed(world->sim) + number;
+    if (!host->own_clock)
+        watched.quiet_until = sim_now(world->sim) + config.tcp_quiet_ms * WEIR_NS_PER_MS;
     config.tap = tcp_watch_add(world->watch, &watched);
     struct stack_node *node = stack_node_add(
         world->sim, host->name,

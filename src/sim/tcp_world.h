@@ -33,6 +33,7 @@ struct tcp_world_host {
     uint32_t mtu_bytes;               /* 0: 1500 */
     uint32_t capabilities;
     bool slow; /* packets may wait for the device */
+    bool own_clock; /* it may not be that of the simulation */
 };
 
 /* Begin in a simulation without nodes, which stays the caller's. The world does not move. */

@@ -1,12 +1,25 @@
 /* SPDX-License-Identifier: MIT
  * The accounts of a connection: what it counted, and what kept its sender from sending more
- * (RFC 4898). */
+ * (RFC 4898).
+ *
+ * Time is booked when what limits the sender is looked at: after each visit of output, which comes at
+ * once after everything that lets the sender go on, and where that changes without one (a write that is
+ * refused, room for one). What limited it until then limited it up to this moment. The milliseconds
+ * telescope: however often that is done, all that is booked is the time between the first and the last. */
 #include "tcp/tcp.h"
+
+static void count16(uint16_t *n)
+{
+    if (*n < UINT16_MAX)
+        (*n)++;
+}
+
+/* ---- its life ---- */
 
 void tcp_account_open(struct tcp_room *tcp, struct tcp_conn *c)
 {
     c->account = TCP_NONE;
-    if (tcp->config->tcp_accounts_max > 0)
+    if (tcp->accounts.in_use < tcp->config->tcp_accounts_max)
         c->account = pool_take(&tcp->accounts);
     struct tcp_account *a = tcp_account(tcp, c);
     if (a != NULL)
@@ -27,23 +40,46 @@ void tcp_account_start(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
         return;
     a->running = true;
     a->since_ms = tcp_ms(now);
+    a->limit = WEIR_TCP_LIMIT_APPLICATION;
+    a->limited_count[a->limit] = 1;
+    a->cwnd_max = c->cc.cwnd;
 }
 
 void tcp_account_stop(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     struct tcp_account *a = tcp_account(tcp, c);
-    tcp_account_update(tcp, c, now);
-    if (a != NULL)
-        a->running = false;
+    if (a == NULL || !a->running)
+        return;
+    a->limited_ms[a->limit] += tcp_ms(now) - a->since_ms;
+    a->running = false;
+}
+
+/* ---- what limits it ---- */
+
+/* All is sent. Windows that shrink behind what was sent are as if it had not been (SHLD-15). */
+static enum weir_tcp_limit limit_when_sent(const struct tcp_conn *c)
+{
+    if (c->snd_max > c->snd_una + c->snd_wnd)
+        return WEIR_TCP_LIMIT_WINDOW;
+    bool refused = c->write_refused && c->snd_max > c->snd_una;
+    return refused ? WEIR_TCP_LIMIT_BUFFER : WEIR_TCP_LIMIT_APPLICATION;
 }
 
 enum weir_tcp_limit tcp_account_limit(const struct tcp_room *tcp, const struct tcp_conn *c,
                                       weir_time now)
 {
-    (void)tcp;
-    (void)c;
     (void)now;
-    return WEIR_TCP_LIMIT_APPLICATION;
+    uint64_t end = tcp_snd_end(c);
+    if (c->snd_nxt >= end)
+        return limit_when_sent(c);
+    uint64_t used = c->snd_nxt - c->snd_una, cwnd = tcp_recovery_window(tcp, c);
+    cwnd = cwnd > used ? cwnd - used : 0;
+    uint64_t window = c->snd_wnd > used ? c->snd_wnd - used : 0;
+    uint64_t most = window < cwnd ? window : cwnd, mss = tcp_send_mss(c), wanted = end - c->snd_nxt;
+    /* A full segment could go, or all there is: what keeps it back is here. */
+    if (most >= mss || most >= wanted)
+        return WEIR_TCP_LIMIT_APPLICATION;
+    return window < cwnd ? WEIR_TCP_LIMIT_WINDOW : WEIR_TCP_LIMIT_CWND;
 }
 
 void tcp_account_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
@@ -51,10 +87,20 @@ void tcp_account_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     struct tcp_account *a = tcp_account(tcp, c);
     if (a == NULL || !a->running)
         return;
-    a->limited_ms[a->limit] += tcp_ms(now) - a->since_ms;
-    a->since_ms = tcp_ms(now);
-    a->limit = (uint8_t)tcp_account_limit(tcp, c, now);
+    uint32_t ms = tcp_ms(now);
+    a->limited_ms[a->limit] += ms - a->since_ms;
+    a->since_ms = ms;
+    enum weir_tcp_limit limit = tcp_account_limit(tcp, c, now);
+    if (limit != a->limit) {
+        a->limit = (uint8_t)limit;
+        count16(&a->limited_count[limit]);
+    }
+    /* In recovery cwnd says what has left the network, too. */
+    if (c->cc.cwnd > a->cwnd_max && tcp_recovery_state(tcp, c) != WEIR_TCP_RECOVERY)
+        a->cwnd_max = c->cc.cwnd;
 }
+
+/* ---- counters ---- */
 
 void tcp_account_segment_in(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s)
 {
@@ -81,11 +127,32 @@ void tcp_account_segments_out(struct tcp_room *tcp, struct tcp_conn *c, unsigned
     }
 }
 
-void tcp_account_recovery(struct tcp_room *tcp, struct tcp_conn *c)
+void tcp_account_count(struct tcp_room *tcp, struct tcp_conn *c, enum tcp_account_item item)
 {
     struct tcp_account *a = tcp_account(tcp, c);
-    if (a != NULL && a->fast_retransmits < UINT16_MAX)
-        a->fast_retransmits++;
+    if (a == NULL)
+        return;
+    switch (item) {
+    case TCP_ACCOUNT_RECOVERY:
+        count16(&a->fast_retransmits);
+        count16(&a->congestion_signals);
+        break;
+    case TCP_ACCOUNT_TIMEOUT:
+        count16(&a->congestion_signals);
+        break;
+    case TCP_ACCOUNT_DUPACK_IN:
+        a->dupacks_in++;
+        break;
+    case TCP_ACCOUNT_DUPACK_OUT:
+        a->dupacks_out++;
+        break;
+    case TCP_ACCOUNT_ZERO_WINDOW_IN:
+        count16(&a->zero_windows_in);
+        break;
+    case TCP_ACCOUNT_ZERO_WINDOW_OUT:
+        count16(&a->zero_windows_out);
+        break;
+    }
 }
 
 void tcp_account_info(const struct tcp_room *tcp, const struct tcp_conn *c,
@@ -102,9 +169,18 @@ void tcp_account_info(const struct tcp_room *tcp, const struct tcp_conn *c,
     info->retransmits = a->retransmits;
     info->bytes_retransmitted = a->bytes_retransmitted;
     info->fast_retransmits = a->fast_retransmits;
+    info->dupacks_in = a->dupacks_in;
+    info->dupacks_out = a->dupacks_out;
+    info->zero_windows_in = a->zero_windows_in;
+    info->zero_windows_out = a->zero_windows_out;
+    info->congestion_signals = a->congestion_signals;
+    info->cwnd_bytes_max = a->cwnd_max;
     info->limit = a->limit;
     for (unsigned i = 0; i < WEIR_TCP_LIMIT_COUNT; i++) {
-        info->limited_us[i] = (uint64_t)a->limited_ms[i] * 1000;
+        uint32_t ms = a->limited_ms[i];
+        if (a->running && i == a->limit)
+            ms += tcp_ms(tcp->now) - a->since_ms;
+        info->limited_us[i] = (uint64_t)ms * 1000;
         info->limited_count[i] = a->limited_count[i];
     }
 }

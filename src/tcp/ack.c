@@ -10,6 +10,7 @@ void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, ui
     c->backoff = 0;
     c->stalled = false;
     c->quick_acks = TCP_QUICK_ACKS;
+    c->user_timeout_due = c->set.user_timeout_option; /* RFC 5482 3: SYNs may not have been kept */
     c->heard_at = now;
     c->sent_ms = tcp_ms(now);
     if (rtt_us != 0)
@@ -20,6 +21,8 @@ void tcp_established(struct tcp_room *tcp, struct tcp_conn *c, weir_time now, ui
     tcp_account_start(tcp, c, now);
     if (c->active)
         tcp_raise(tcp, c, WEIR_EVENT_CONNECTED | WEIR_EVENT_WRITABLE, WEIR_OK);
+    else if (c->fast_open) /* it may have been accepted before */
+        tcp_raise(tcp, c, WEIR_EVENT_CONNECTED, WEIR_OK);
     tcp_ready(tcp, c);
 }
 
@@ -75,8 +78,10 @@ static void take_acked(struct tcp_room *tcp, struct tcp_conn *c, const struct tc
     c->snd_una = s->ack;
     if (c->snd_nxt < c->snd_una)
         c->snd_nxt = c->snd_una;
-    if (c->flight != TCP_NONE)
+    if (c->flight != TCP_NONE) {
+        tcp_pmtud_acked(tcp, c, s->now);
         tcp_recovery_acked(tcp, c, acked, s->now);
+    }
     sample_rtt(tcp, c, s);
     if (c->snd_una == c->snd_max && c->flight != TCP_NONE)
         tcp_flight_give(tcp, c);
@@ -94,12 +99,16 @@ static void take_acked(struct tcp_room *tcp, struct tcp_conn *c, const struct tc
 void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s)
 {
     bool progress = s->ack > c->snd_una;
-    if (!progress && is_duplicate(c, s))
+    if (!progress && is_duplicate(c, s)) {
+        tcp_account_count(tcp, c, TCP_ACCOUNT_DUPACK_IN);
         tcp_recovery_dupack(tcp, c, s->now);
+    }
     uint32_t window = c->snd_wnd;
     update_window(c, s);
     if (!progress && c->snd_wnd == window)
         return; /* as most data is that comes one way: nothing is new for the sender */
+    if (c->snd_wnd == 0 && window != 0 && s->window == 0)
+        tcp_account_count(tcp, c, TCP_ACCOUNT_ZERO_WINDOW_IN);
     if (progress)
         take_acked(tcp, c, s);
     tcp_repair_update(tcp, c, progress, s->now);

@@ -95,8 +95,7 @@ struct tcp_conn *tcp_conn_new(struct tcp_room *tcp, const struct tcp_conn *from)
     c->rcv_nxt = c->rcv_edge = TCP_OFFSET_BASE;
     tcp_conn_rings(tcp, c, TCP_OFFSET_BASE, TCP_OFFSET_BASE);
     c->flight = c->holes = c->listener = c->account = TCP_NONE;
-    c->stuck_next = c->stuck_prev = TCP_NONE;
-    c->ready_next = c->flight_next = c->accept_next = TCP_NONE;
+    c->ready_next = c->wait_next = c->wait_prev = c->accept_next = TCP_NONE;
     c->repair_at = c->delack_at = c->idle_at = WEIR_TIME_NEVER;
     c->heard_at = tcp->now;
     c->opened_s = tcp_s(tcp->now);
@@ -106,26 +105,6 @@ struct tcp_conn *tcp_conn_new(struct tcp_room *tcp, const struct tcp_conn *from)
 }
 
 /* ---- ending ---- */
-
-/* Take it out of the list of those that wait for a flight. Linear in them: they are few, or memory is
- * far too small. */
-static void want_no_flight(struct tcp_room *tcp, struct tcp_conn *c)
-{
-    uint32_t before = TCP_NONE, i = tcp->want_flight.first;
-    while (i != TCP_NONE && i != tcp_index(c)) {
-        before = i;
-        i = tcp_at(tcp, i)->flight_next;
-    }
-    CHECK(tcp->handler, i != TCP_NONE);
-    if (before == TCP_NONE)
-        tcp->want_flight.first = c->flight_next;
-    else
-        tcp_at(tcp, before)->flight_next = c->flight_next;
-    if (tcp->want_flight.last == i)
-        tcp->want_flight.last = before;
-    c->flight_next = TCP_NONE;
-    c->wants_flight = false;
-}
 
 /* Out of everything by which it is found, but the list of those with something to send, which passes
  * over it in its time. */
@@ -142,9 +121,7 @@ static void unlist(struct tcp_room *tcp, struct tcp_conn *c)
     if (c->on_port)
         tcp_port_remove(tcp, c);
     c->on_port = false;
-    if (c->wants_flight)
-        want_no_flight(tcp, c);
-    tcp_stuck_leave(tcp, c);
+    tcp_wait_leave(tcp, c);
 }
 
 /* No timer runs and nothing is waited for. */
@@ -203,6 +180,7 @@ void tcp_conn_end(struct tcp_room *tcp, struct tcp_conn *c, int reason)
     CHECK(tcp->handler, c->state != WEIR_TCP_LISTEN);
     CHECK(tcp->handler, reason <= 0 && reason >= INT8_MIN);
     count_end(tcp, c, reason);
+    tcp_fast_open_done(tcp, c, reason, tcp->now);
     tcp_conn_detach(tcp, c);
     c->state = WEIR_TCP_CLOSED;
     c->reason = (int8_t)reason;
@@ -246,12 +224,13 @@ void tcp_conn_free_if_done(struct tcp_room *tcp, struct tcp_conn *c)
 {
     if (c->state != WEIR_TCP_CLOSED || !c->released || !c->closed_read || c->on_ready)
         return;
-    CHECK(tcp->handler, !c->in_table && !c->on_port && !c->wants_flight);
+    CHECK(tcp->handler, !c->in_table && !c->on_port && !c->wants_flight && !c->stuck);
     CHECK(tcp->handler, !c->parked && !wheel_is_armed(&c->timer.node) && c->source.bits == 0);
     CHECK(tcp->handler, c->listener == TCP_NONE && c->promised_kb == 0);
     CHECK(tcp->handler, ring_bytes_held(&c->send) == 0);
     ring_reset(&c->receive, c->receive.head);
     tcp_account_close(tcp, c);
+    tcp_stuck_ended(tcp, c);
     pool_give(&tcp->conns, tcp_index(c));
 }
 

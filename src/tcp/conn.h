@@ -28,6 +28,7 @@ enum {
     TCP_RTO_INITIAL_MS = 1000,  /* before the first sample (RFC 6298 2.1) */
     TCP_RTO_SYN_LOST_MS = 3000, /* the same for data, when a SYN was lost (RFC 6298 5.7) */
     TCP_RTO_MAX_MS = 60000,     /* the least ceiling that RFC 6298 2.5 allows */
+    TCP_R2_DATA_MS = 900000,    /* R2 without a user timeout (SHLD-11: at least 100 s) */
     TCP_BACKOFF_MAX = 16,       /* doublings: from the least RTO to beyond the ceiling */
     TCP_RUN_SEGMENTS_MAX = 64,
     TCP_RUN_BYTES_MAX = 65536,
@@ -73,10 +74,13 @@ struct tcp_flight {
 
     /* The search for the path MTU (pmtud.c). */
     uint64_t probe_start, probe_end; /* the one probe that is out; equal: none */
-    uint64_t report_end; /* a pending report is refuted when all below this has arrived */
+    uint64_t spared_end; /* past a probe whose loss began this recovery, and cost no cwnd; or 0 */
+    uint64_t report_start, report_end; /* what a pending report is about: refuted when it arrives */
+    uint32_t spared_cwnd; /* with spared_end: to go on with */
     uint16_t probe_mtu;  /* what the probe is to prove */
     uint16_t report_mtu; /* of a report that waits for evidence; 0: none */
-    bool report_tested;  /* a segment of that size went out at snd_una */
+    uint16_t report_len; /* payload of its test */
+    uint8_t report_tests; /* segments of the test that went out */
 };
 
 /* While data is held above a hole, or a duplicate is to be reported. */
@@ -160,7 +164,7 @@ struct tcp_conn {
 
     bool on_ready : 1;      /* in the ready list of ifindex */
     bool parked : 1;        /* waits for its neighbour */
-    bool wants_flight : 1;  /* in the list of those that wait for one */
+    bool wants_flight : 1;  /* has none, and is in the list of those that wait for one */
     bool in_table : 1;      /* its tuple is in the table of tuples */
     bool on_port : 1;       /* it is in the list of its local port */
     bool reuse : 1;         /* others may have its address and port */
@@ -186,26 +190,27 @@ struct tcp_conn {
     bool advised : 1;       /* ADVICE was raised for R1 in this outage */
     bool cwnd_limited : 1;  /* cwnd was what stopped the last run */
     bool probe_out : 1;     /* octet or FIN at snd_max went as a probe: it may be acknowledged */
-    bool idle_fin : 1;      /* idle_at is for FIN-WAIT-2 */
+    bool idle_fin : 1;      /* idle_at is for FIN-WAIT-2: in the list of those that linger there */
     bool recovered : 1;     /* without a flight: the last one's `recover` is snd_una (RFC 6582) */
     bool stalled : 1;       /* what is outstanding, or kept back by the window, makes no progress */
-    bool stuck : 1;         /* it is in the list of those whose peer keeps the window closed */
+    bool stuck : 1;         /* in the list of those whose peer keeps the window closed, or is silent */
     bool cookie : 1;        /* its handshake went by a SYN cookie */
     bool fast_open : 1;     /* data in the SYN was taken */
-    bool fast_pending : 1;  /* open fast, and the handshake is not complete (RFC 7413 5.1) */
+    bool fast_pending : 1;  /* open fast, and the handshake is not complete (RFC 7413 5.1); or,
+                               opened by us: the SYN had the option, and was not answered yet */
     bool user_timeout_due : 1; /* the option is to be sent */
     bool user_timeout_told : 1; /* peer_user_timeout is valid */
     uint8_t challenges : 3; /* sent in the current window of tcp_challenge_allowed() */
 
     uint8_t snd_scale : 4, rcv_scale : 4; /* 0 when scaling was not agreed on */
-    uint8_t oob;
+    uint8_t oob; /* with tcp_is_fast(), before any: enum tcp_fast_reply */
     int8_t error;  /* for the next call to return, once */
     int8_t reason; /* why it is CLOSED */
     uint8_t quick_acks;   /* acknowledgments still to be sent at once */
     uint8_t dup_acks_due; /* acknowledgments that go out one each (RFC 5681 4.2) */
     uint8_t probes;       /* unanswered: persist or keepalive */
     uint8_t backoff;      /* doublings of the RTO */
-    uint8_t mtu_failed;   /* the search for the path MTU: 1 + the least size known to fail; 0: none */
+    uint8_t mtu_failed;   /* the search for the path MTU: 1 + the step known to fail; 0: none */
     uint16_t mtu_acked;   /* the largest packet that arrived (RFC 5927 7.2) */
     uint16_t mtu_probe_s; /* when to look for a larger path MTU: low bits of seconds; see pmtud.c */
     uint16_t peer_user_timeout; /* as it stands in the option */
@@ -260,13 +265,14 @@ struct tcp_conn {
     /* Places. */
     struct pool_handle pin; /* of the neighbour; only on links that have some */
     uint32_t path_generation;
-    uint32_t ready_next, flight_next; /* in those lists */
+    uint32_t ready_next; /* in that list */
     union {
         uint32_t accept_next; /* in the accept queue of ... */
         uint32_t port_next;   /* or, while on_port, in the list of its local port */
     };
     uint32_t listener; /* ... this index, while it waits to be accepted; else TCP_NONE */
-    uint32_t stuck_next, stuck_prev; /* with `stuck`: in that list */
+    uint32_t wait_next, wait_prev; /* in one of the room's lists of those that wait, at most */
+    uint32_t stuck_ms; /* with `stuck` or `idle_fin`: since when; milliseconds, low bits */
 
     struct tcp_settings set;
 };
@@ -305,7 +311,10 @@ struct tcp_syn {
     bool fast_experimental : 1; /* ... as the experimental option */
     bool user_timeout_told : 1;
     uint16_t peer_user_timeout; /* as it stands in the option */
-    uint32_t sent_us;    /* when the first SYN,ACK was sent: low bits of microseconds, for RTT */
+    union {
+        uint32_t sent_us;   /* when the first SYN,ACK was sent: low bits of microseconds, for RTT */
+        uint32_t asked_len; /* with `asked`: the data of the SYN, kept or not */
+    };
 };
 
 /* A connection in TIME-WAIT. */
@@ -366,6 +375,18 @@ static inline uint64_t tcp_iss(const struct tcp_conn *c)
 static inline bool tcp_syn_acked(const struct tcp_conn *c)
 {
     return c->snd_una > tcp_iss(c);
+}
+
+/* Where what is not acknowledged begins, SYN apart, which is in no window and in no log. */
+static inline uint64_t tcp_snd_base(const struct tcp_conn *c)
+{
+    return tcp_syn_acked(c) ? c->snd_una : tcp_iss(c) + 1;
+}
+
+/* Is it in SYN-RECEIVED by a fast open, where data goes both ways already (RFC 7413 4.2.2)? */
+static inline bool tcp_is_fast(const struct tcp_conn *c)
+{
+    return c->fast_pending && !c->active;
 }
 
 /* The sequence number of a segment without data: past all that was sent, so that it is acceptable

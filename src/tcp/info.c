@@ -28,7 +28,9 @@ static void fill_timer(const struct tcp_room *tcp, const struct tcp_conn *c,
         at = c->delack_at;
     }
     if (c->idle_at < at) {
-        info->timer = c->idle_fin ? WEIR_TCP_TIMER_FIN_WAIT_2 : WEIR_TCP_TIMER_KEEPALIVE;
+        info->timer = c->idle_fin   ? WEIR_TCP_TIMER_FIN_WAIT_2
+                      : c->released ? WEIR_TCP_TIMER_ORPHAN
+                                    : WEIR_TCP_TIMER_KEEPALIVE;
         at = c->idle_at;
     }
     if (at == WEIR_TIME_NEVER)
@@ -67,10 +69,44 @@ static void fill_sender(const struct tcp_room *tcp, const struct tcp_conn *c,
     info->dupacks = f != NULL ? f->dupacks : 0;
     info->srtt_us = c->srtt_us8 / 8;
     info->rttvar_us = c->rttvar_us4 / 4;
-    info->rtt_us_min = c->rtt_us_min;
+    info->rtt_us_min = c->srtt_us8 != 0 ? c->rtt_us_min : 0; /* else it is tune.c's */
     info->rto_us = (uint32_t)(tcp_rto(c) / WEIR_NS_PER_US);
     info->backoff = c->backoff;
     info->probes = c->probes;
+}
+
+static void fill_options(const struct tcp_conn *c, struct weir_tcp_info *info)
+{
+    if (c->timestamps)
+        info->options |= WEIR_TCP_HAS_TIMESTAMPS;
+    if (c->sack)
+        info->options |= WEIR_TCP_HAS_SACK;
+    if (c->scaling)
+        info->options |= WEIR_TCP_HAS_WINDOW_SCALE;
+    if (c->user_timeout_told)
+        info->options |= WEIR_TCP_HAS_USER_TIMEOUT;
+    if (c->fast_open)
+        info->options |= WEIR_TCP_HAS_FAST_OPEN;
+    if (c->cookie)
+        info->options |= WEIR_TCP_HAS_COOKIE;
+}
+
+/* What was found out about the path and the peer, and what was made of it. */
+static void fill_path(const struct tcp_room *tcp, const struct tcp_conn *c,
+                      struct weir_tcp_info *info)
+{
+    const struct tcp_flight *f = tcp_flight(tcp, c);
+    info->user_timeout_ms = tcp_user_timeout_ms(c);
+    if (c->user_timeout_told)
+        info->peer_user_timeout_ms = tcp_user_timeout_s(c->peer_user_timeout) * 1000;
+    if (c->state == WEIR_TCP_LISTEN || c->state == WEIR_TCP_CLOSED)
+        return;
+    info->stuck_ms = tcp_stuck_for(c, tcp->now);
+    info->send_buffer_bytes = tcp_tune_send_buffer(tcp, c);
+    info->receive_buffer_bytes = c->rcv_buf;
+    if (c->mtu != 0)
+        info->path_mtu_bytes_max = tcp_pmtud_max(tcp, c);
+    info->path_mtu_probing = f != NULL && f->probe_start != f->probe_end;
 }
 
 static void fill_receiver(const struct tcp_room *tcp, const struct tcp_conn *c,
@@ -122,12 +158,8 @@ void tcp_info(const struct tcp_room *tcp, const struct tcp_conn *c, struct weir_
         info->ifindex = c->ifindex + 1U;
     if (c->listener == TCP_NONE && !c->released)
         info->handle = c->source.handle;
-    if (c->timestamps)
-        info->options |= WEIR_TCP_HAS_TIMESTAMPS;
-    if (c->sack)
-        info->options |= WEIR_TCP_HAS_SACK;
-    if (c->scaling)
-        info->options |= WEIR_TCP_HAS_WINDOW_SCALE;
+    fill_options(c, info);
+    fill_path(tcp, c, info);
     fill_timer(tcp, c, info);
     fill_sender(tcp, c, info);
     fill_receiver(tcp, c, info);

@@ -150,5 +150,9 @@ enum weir_drop tcp_input(struct tcp_room *tcp, const struct net_rx *rx, weir_tim
     };
     s.segments = coalesced(rx, s.len, &s.segment_size);
     tcp->count.segments_in += s.segments;
+    if (tcp_is_quiet(tcp)) { /* of what was before we remember nothing; nobody is told */
+        tcp->count.quiet_held++;
+        return WEIR_DROP_TCP_QUIET;
+    }
     return dispatch(tcp, &s);
 }

@@ -13,7 +13,7 @@
 /* What is counted over all endpoints, to be compared with what the room thinks. */
 struct recount {
     uint64_t promised_kb, ranges;
-    uint32_t ready, want_flight, flights, holes, in_table, on_port;
+    uint32_t ready, want_flight, stuck, lingering, ending, flights, holes, in_table, on_port;
 };
 
 static bool is_synchronized(const struct tcp_conn *c)
@@ -41,7 +41,8 @@ static bool sender_timers(const struct tcp_room *tcp, const struct tcp_conn *c)
     bool outstanding = c->snd_una < c->snd_max;
     HOLDS(c->repair == TCP_REPAIR_NONE || c->repair_at != WEIR_TIME_NEVER);
     if (c->state == WEIR_TCP_SYN_SENT || c->state == WEIR_TCP_SYN_RECEIVED) {
-        HOLDS(c->flight == TCP_NONE);
+        HOLDS(c->flight == TCP_NONE || tcp_is_fast(c));
+        HOLDS(!tcp_is_fast(c) || c->flight != TCP_NONE || c->snd_max <= tcp_iss(c) + 1);
         return c->repair == TCP_REPAIR_RETRANSMIT || c->on_ready || c->parked;
     }
     HOLDS(c->cc.cwnd >= 1 && c->cc.cwnd <= TCP_CWND_MAX);
@@ -98,7 +99,8 @@ static bool timer(const struct tcp_conn *c)
 /* I-39: who is not connected holds nothing of what a connection has. */
 static bool unconnected(const struct tcp_conn *c)
 {
-    HOLDS(c->flight == TCP_NONE && c->holes == TCP_NONE && !c->in_table && !c->wants_flight);
+    HOLDS(c->flight == TCP_NONE && c->holes == TCP_NONE && !c->in_table);
+    HOLDS(!c->wants_flight && !c->stuck && !c->idle_fin);
     HOLDS(!c->parked && !wheel_is_armed(&c->timer.node) && c->promised_kb == 0);
     HOLDS(ring_is_empty(&c->send) && c->pin.generation == 0);
     if (c->state == WEIR_TCP_LISTEN)
@@ -144,6 +146,9 @@ static bool connection(const struct tcp_room *tcp, const struct tcp_conn *c, str
     count->promised_kb += c->promised_kb;
     count->ready += c->on_ready;
     count->want_flight += c->wants_flight;
+    count->stuck += c->stuck;
+    count->lingering += c->idle_fin;
+    count->ending += c->state == WEIR_TCP_CLOSED && c->reason == WEIR_E_PRESSURE;
     count->flights += c->flight != TCP_NONE;
     count->holes += c->holes != TCP_NONE;
     count->in_table += c->in_table;
@@ -183,14 +188,34 @@ static bool ready_lists(const struct tcp_room *tcp, uint32_t expected)
     return n == expected;
 }
 
-static bool flight_list(const struct tcp_room *tcp, uint32_t expected)
+/* A list of those that wait: *n is how many. Who is stuck or lingers stands in the order of time. */
+static bool wait_list(const struct tcp_room *tcp, const struct tcp_list *list, uint32_t *n)
 {
-    uint32_t n = 0, last = TCP_NONE;
-    for (uint32_t i = tcp->want_flight.first; i != TCP_NONE; i = tcp_at(tcp, i)->flight_next) {
-        HOLDS(tcp_at(tcp, i)->wants_flight && ++n <= expected);
+    uint32_t last = TCP_NONE, ms = tcp_ms(tcp->now);
+    *n = 0;
+    for (uint32_t i = list->first; i != TCP_NONE; i = tcp_at(tcp, i)->wait_next) {
+        const struct tcp_conn *c = tcp_at(tcp, i);
+        HOLDS(pool_in_use(&tcp->conns, i) && ++*n <= tcp->conns.in_use && c->wait_prev == last);
+        HOLDS(c->wants_flight + c->stuck + c->idle_fin == 1);
+        HOLDS(c->wants_flight == (list == &tcp->want_flight));
+        HOLDS(c->idle_fin == (list == &tcp->lingering));
+        if (!c->wants_flight && last != TCP_NONE)
+            HOLDS(ms - c->stuck_ms <= ms - tcp_at(tcp, last)->stuck_ms);
+        HOLDS(!c->wants_flight || c->flight == TCP_NONE);
         last = i;
     }
-    return n == expected && tcp->want_flight.last == last;
+    return list->last == last;
+}
+
+static bool wait_lists(const struct tcp_room *tcp, const struct recount *count)
+{
+    uint32_t want_flight, stuck, silent, lingering;
+    HOLDS(wait_list(tcp, &tcp->want_flight, &want_flight));
+    HOLDS(wait_list(tcp, &tcp->stuck, &stuck));
+    HOLDS(wait_list(tcp, &tcp->silent, &silent));
+    HOLDS(wait_list(tcp, &tcp->lingering, &lingering));
+    HOLDS(want_flight == count->want_flight && stuck + silent == count->stuck);
+    return lingering == count->lingering && tcp->ending == count->ending;
 }
 
 /* The records of SYN-RECEIVED, each of a listener, each in the table. */
@@ -248,10 +273,11 @@ bool tcp_invariants(const struct tcp_room *tcp)
         HOLDS(tcp_index(c) == i && connection(tcp, c, &count));
     }
     HOLDS(syn_records(tcp) && wait_records(tcp));
-    HOLDS(ready_lists(tcp, count.ready) && flight_list(tcp, count.want_flight));
+    HOLDS(ready_lists(tcp, count.ready) && wait_lists(tcp, &count));
     HOLDS(count.flights == tcp->flights.in_use && count.holes == tcp->holes.in_use);
     HOLDS(count.ranges == tcp->ranges.in_use);
     HOLDS(count.in_table + tcp->syns.in_use + tcp->waits.in_use == tcp->tuples.count);
     HOLDS(tcp->ports.count <= count.on_port);
+    HOLDS(tcp_fast_open_invariants(tcp));
     return count.promised_kb * 1024 == tcp->blocks->promised_bytes;
 }

@@ -44,7 +44,7 @@ static struct tcp_syn *syn_at(const struct tcp_room *tcp, uint32_t index)
 }
 
 /* A SYN,ACK is to be sent; unless it waits for its neighbour, and then it will be. */
-static void syn_ready(struct tcp_room *tcp, struct tcp_syn *syn)
+void tcp_syn_ready(struct tcp_room *tcp, struct tcp_syn *syn)
 {
     if (syn->on_ready || syn->parked)
         return;
@@ -102,6 +102,8 @@ static void syn_end(struct tcp_room *tcp, struct tcp_syn *syn)
     uint32_t index = pool_index(&tcp->syns, syn);
     CHECK(tcp->handler, listener->listening.handshakes > 0);
     listener->listening.handshakes--;
+    if (syn->asked)
+        tcp_ask_end(tcp, syn);
     tcp_table_remove(tcp, syn->hash, (struct tcp_found){TCP_KIND_SYN, index});
     syn_unready(tcp, syn);
     if (syn->parked)
@@ -113,7 +115,7 @@ static void syn_end(struct tcp_room *tcp, struct tcp_syn *syn)
     pool_give(&tcp->syns, index);
 }
 
-static void syn_fail(struct tcp_room *tcp, struct tcp_syn *syn)
+void tcp_syn_fail(struct tcp_room *tcp, struct tcp_syn *syn)
 {
     tcp->count.attempt_fails++;
     syn_end(tcp, syn);
@@ -156,6 +158,7 @@ static void take_options(struct tcp_syn *syn, const struct tcp_conn *listener,
 {
     const struct tcp_options *o = s->options;
     const struct tcp_settings *set = &listener->set;
+    syn->window = s->header->window;
     syn->mss = addr_is_ip4(syn->remote) ? TCP_MSS_DEFAULT_IP4 : TCP_MSS_DEFAULT_IP6; /* MUST-15 */
     if ((o->present & TCP_HAS_MSS) != 0 && o->mss != 0)
         syn->mss = o->mss;
@@ -164,19 +167,18 @@ static void take_options(struct tcp_syn *syn, const struct tcp_conn *listener,
     syn->scaling = set->window_scale && (o->present & TCP_HAS_WINDOW_SCALE) != 0;
     if (syn->timestamps)
         syn->ts_recent = o->ts_val;
-    if (syn->scaling) {
-        syn->snd_scale = o->window_scale;
-        syn->rcv_scale = tcp_rcv_scale(set);
-    }
+    syn->snd_scale = syn->scaling ? o->window_scale : 0;
+    syn->rcv_scale = syn->scaling ? tcp_rcv_scale(set) : 0;
+    syn->user_timeout_told =
+        set->user_timeout_option && (o->present & TCP_HAS_USER_TIMEOUT) != 0 &&
+        tcp_user_timeout_s(o->user_timeout) != 0; /* reserved: RFC 5482 3.2 */
+    if (syn->user_timeout_told)
+        syn->peer_user_timeout = o->user_timeout;
 }
 
-/* A new record for a SYN; there is a place for one. */
-static void syn_begin(struct tcp_room *tcp, struct tcp_conn *listener, const struct tcp_segment *s,
-                      struct tcp_seq iss)
+void tcp_listen_record(const struct tcp_room *tcp, const struct tcp_conn *listener,
+                       const struct tcp_segment *s, struct tcp_seq iss, struct tcp_syn *syn)
 {
-    uint32_t index = pool_take(&tcp->syns);
-    CHECK(tcp->handler, index != POOL_NONE);
-    struct tcp_syn *syn = syn_at(tcp, index);
     *syn = (struct tcp_syn){
         .local = s->rx->destination,
         .remote = s->rx->source,
@@ -186,12 +188,21 @@ static void syn_begin(struct tcp_room *tcp, struct tcp_conn *listener, const str
         .irs = s->header->seq,
         .listener = tcp_index(listener),
         .data_block = BLOCKS_NONE,
-        .window = s->header->window,
         .rcv_window = tcp_rcv_window_first(tcp, &listener->set),
         .ifindex = (uint8_t)s->rx->ifindex, /* of the SYN, until the SYN,ACK finds its way */
     };
     syn_timer_init(syn);
     take_options(syn, listener, s);
+}
+
+/* A new record for a SYN; there is a place for one. */
+static void syn_begin(struct tcp_room *tcp, struct tcp_conn *listener, const struct tcp_segment *s,
+                      const struct tcp_syn *record)
+{
+    uint32_t index = pool_take(&tcp->syns);
+    CHECK(tcp->handler, index != POOL_NONE);
+    struct tcp_syn *syn = syn_at(tcp, index);
+    *syn = *record;
     if (s->len > 0)
         keep_data(tcp, syn, s);
     struct tcp_tuple tuple = syn_tuple(syn);
@@ -199,20 +210,56 @@ static void syn_begin(struct tcp_room *tcp, struct tcp_conn *listener, const str
     tcp_table_add(tcp, syn->hash, (struct tcp_found){TCP_KIND_SYN, index});
     listener->listening.handshakes++;
     tcp->count.passive_opens++;
-    syn_ready(tcp, syn);
+    if (listener->set.ask)
+        tcp_ask(tcp, syn, s->len, s->now);
+    else
+        tcp_syn_ready(tcp, syn);
 }
 
-/* May another handshake begin? NONE, or why not. A full accept queue drops SYNs and does not
- * refuse them: the peer tries again. */
-static enum weir_drop may_begin(struct tcp_room *tcp, const struct tcp_conn *listener)
+/* A full accept queue drops SYNs and does not refuse them: the peer tries again. */
+static bool queue_is_full(struct tcp_room *tcp, const struct tcp_conn *listener)
 {
-    if (listener->listening.waiting >= listener->listening.backlog) {
-        tcp->count.syn_dropped_backlog++;
-        return WEIR_DROP_TCP_BACKLOG;
-    }
-    if (tcp->syns.in_use >= tcp->syns.capacity) {
-        tcp->count.syn_dropped_full++;
-        return WEIR_DROP_TCP_SYN_LIMIT;
+    bool full = listener->listening.waiting >= listener->listening.backlog;
+    tcp->count.syn_dropped_backlog += full;
+    return full;
+}
+
+static bool records_are_full(const struct tcp_room *tcp)
+{
+    return tcp->syns.in_use >= tcp->syns.capacity;
+}
+
+static enum weir_drop drop_full(struct tcp_room *tcp)
+{
+    tcp->count.syn_dropped_full++;
+    return WEIR_DROP_TCP_SYN_LIMIT;
+}
+
+/* A SYN that may begin a connection: at once with its data (RFC 7413), or by a cookie, or by a
+ * record. A cookie cannot wait for a verdict. */
+static enum weir_drop syn_arrives(struct tcp_room *tcp, struct tcp_conn *listener,
+                                  struct tcp_segment *s, struct tcp_seq iss, bool cookies)
+{
+    const struct tcp_settings *set = &listener->set;
+    enum tcp_fast_verdict fast = TCP_FAST_NO;
+    if (set->fast_open && (s->options->present & TCP_HAS_FAST_OPEN) != 0)
+        fast = tcp_fast_open_syn(tcp, listener, s);
+    if (fast == TCP_FAST_DATA && !set->ask &&
+        tcp_fast_open_accept(tcp, listener, s, iss) == WEIR_DROP_NONE)
+        return WEIR_DROP_NONE;
+    bool full = records_are_full(tcp);
+    uint32_t mode = set->ask || !cookies ? 0 : tcp->config->tcp_syn_cookies;
+    if (full && mode == 0)
+        return drop_full(tcp);
+    struct tcp_syn syn;
+    tcp_listen_record(tcp, listener, s, iss, &syn);
+    syn.fast_request = fast == TCP_FAST_COOKIE;
+    syn.fast_experimental = syn.fast_request && s->options->fast_open_experimental;
+    if (full || mode == 2) {
+        tcp->count.syn_data_ignored += s->len > 0;
+        tcp_cookie_answer(tcp, listener, &syn, s->now);
+    } else {
+        syn_begin(tcp, listener, s, &syn);
     }
     return WEIR_DROP_NONE;
 }
@@ -232,17 +279,18 @@ enum weir_drop tcp_listen_segment(struct tcp_room *tcp, struct tcp_conn *listene
     CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
     if ((s->flags & TCP_RST) != 0) /* first */
         return WEIR_DROP_TCP_LISTEN;
+    enum weir_drop drop = WEIR_DROP_TCP_LISTEN;
     if ((s->flags & TCP_ACK) != 0) { /* second */
-        tcp_reset_stranger(tcp, s);
-        return WEIR_DROP_TCP_LISTEN;
+        if ((s->flags & TCP_SYN) != 0 || !tcp_cookie_segment(tcp, listener, s, &drop))
+            tcp_reset_stranger(tcp, s);
+        return drop;
     }
     /* Third. SYN with FIN is what no TCP sends and scanners do. Fourth: anything else. */
     if ((s->flags & TCP_SYN) == 0 || (s->flags & TCP_FIN) != 0)
-        return WEIR_DROP_TCP_LISTEN;
-    enum weir_drop drop = may_begin(tcp, listener);
-    if (drop == WEIR_DROP_NONE)
-        syn_begin(tcp, listener, s, draw_isn(tcp, s));
-    return drop;
+        return drop;
+    if (queue_is_full(tcp, listener))
+        return WEIR_DROP_TCP_BACKLOG;
+    return syn_arrives(tcp, listener, s, draw_isn(tcp, s), true);
 }
 
 enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener,
@@ -250,15 +298,15 @@ enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener
 {
     CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
     CHECK(tcp->handler, (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN);
-    enum weir_drop drop = may_begin(tcp, listener);
-    if (drop != WEIR_DROP_NONE)
-        return drop;
+    if (queue_is_full(tcp, listener))
+        return WEIR_DROP_TCP_BACKLOG;
+    if (records_are_full(tcp)) /* the ISN of a cookie is beyond nothing */
+        return drop_full(tcp);
     /* Who sends more than 250 KB/s outruns the clock of the ISN. */
     struct tcp_seq iss = seq_max(draw_isn(tcp, s), seq_make(w->snd_nxt));
     tcp_time_wait_end(tcp, w);
     tcp->count.time_wait_reused++;
-    syn_begin(tcp, listener, s, iss);
-    return WEIR_DROP_NONE;
+    return syn_arrives(tcp, listener, s, iss, false);
 }
 
 /* ---- SYN-RECEIVED (3.10.7.4) ---- */
@@ -401,6 +449,8 @@ static void fill(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_syn 
     c->ts_recent_s = tcp_s(s->now);
     c->ts_offset = tcp_stamp_offset(tcp, &tuple);
     c->syn_lost = syn->retransmits > 0;
+    c->user_timeout_told = syn->user_timeout_told;
+    c->peer_user_timeout = syn->peer_user_timeout;
     c->opened_s = tcp_s(s->now);
     c->heard_at = s->now;
     set_path(tcp, c, s->now);
@@ -422,25 +472,8 @@ static bool give_data(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp
     return true;
 }
 
-/* Put it at the end of the accept queue. */
-static void enqueue(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_conn *c)
-{
-    struct tcp_listening *l = &listener->listening;
-    CHECK(tcp->handler, l->waiting < l->backlog && c->listener == TCP_NONE);
-    c->listener = tcp_index(listener);
-    c->accept_next = TCP_NONE;
-    if (l->waiting > 0)
-        tcp_at(tcp, l->accept_last)->accept_next = tcp_index(c);
-    else
-        l->accept_first = tcp_index(c);
-    l->accept_last = tcp_index(c);
-    l->waiting++;
-}
-
-/* The handshake is complete: the record becomes a connection; NULL: not now, and the record
- * stays. Its SYN,ACK goes again in time, and with it comes the final ACK. */
-static struct tcp_conn *establish(struct tcp_room *tcp, struct tcp_syn *syn,
-                                  const struct tcp_segment *s)
+struct tcp_conn *tcp_listen_make(struct tcp_room *tcp, const struct tcp_syn *syn,
+                                 const struct tcp_segment *s)
 {
     struct tcp_conn *listener = listener_of(tcp, syn);
     if (listener->listening.waiting >= listener->listening.backlog)
@@ -454,47 +487,46 @@ static struct tcp_conn *establish(struct tcp_room *tcp, struct tcp_syn *syn,
         tcp_conn_free_if_done(tcp, c);
         return NULL;
     }
-    uint32_t rtt_us = 0, hash = syn->hash;
-    if (syn->retransmits == 0 && syn->answers == 0) { /* Karn */
-        rtt_us = (uint32_t)((uint64_t)s->now / WEIR_NS_PER_US) - syn->sent_us;
-        rtt_us += rtt_us == 0;
-    }
-    syn_end(tcp, syn);
-    tcp_table_add(tcp, hash, (struct tcp_found){TCP_KIND_CONN, tcp_index(c)});
-    enqueue(tcp, listener, c);
-    c->state = WEIR_TCP_ESTABLISHED;
-    tcp_established(tcp, c, s->now, rtt_us);
-    tcp_raise(tcp, listener, WEIR_EVENT_ACCEPTED, WEIR_OK);
     return c;
 }
 
-enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct tcp_segment *s)
+void tcp_listen_enqueue(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_conn *c,
+                        uint32_t hash)
 {
-    enum weir_drop drop = check_timestamps(tcp, syn, s);
-    if (drop != WEIR_DROP_NONE)
-        return drop;
-    uint16_t control = s->flags & (TCP_SYN | TCP_ACK | TCP_RST);
-    if (control == TCP_SYN && seq_eq(s->header->seq, syn->irs)) { /* the same SYN again */
-        if (syn->timestamps)
-            syn->ts_recent = s->options->ts_val;
-        if (!syn->answered || may_answer(tcp, syn))
-            syn_ready(tcp, syn);
-        return WEIR_DROP_NONE;
-    }
-    drop = check_segment(tcp, syn, s);
-    if (drop != WEIR_DROP_NONE)
-        return drop;
-    if ((s->flags & TCP_RST) != 0) { /* back to LISTEN */
-        syn_fail(tcp, syn);
-        return WEIR_DROP_NONE;
-    }
-    if ((s->flags & TCP_ACK) == 0) /* fifth */
-        return WEIR_DROP_TCP_ACK;
-    if (!syn->answered || !seq_eq(s->header->ack, seq_add(syn->iss, 1))) {
-        tcp_reset_stranger(tcp, s);
-        return WEIR_DROP_TCP_ACK;
-    }
-    struct tcp_conn *c = establish(tcp, syn, s);
+    struct tcp_listening *l = &listener->listening;
+    CHECK(tcp->handler, l->waiting < l->backlog && c->listener == TCP_NONE);
+    tcp_table_add(tcp, hash, (struct tcp_found){TCP_KIND_CONN, tcp_index(c)});
+    c->listener = tcp_index(listener);
+    c->accept_next = TCP_NONE;
+    if (l->waiting > 0)
+        tcp_at(tcp, l->accept_last)->accept_next = tcp_index(c);
+    else
+        l->accept_first = tcp_index(c);
+    l->accept_last = tcp_index(c);
+    l->waiting++;
+    tcp_raise(tcp, listener, WEIR_EVENT_ACCEPTED, WEIR_OK);
+}
+
+static void establish(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_conn *c,
+                      uint32_t hash, uint32_t rtt_us)
+{
+    tcp_listen_enqueue(tcp, listener, c, hash);
+    c->state = WEIR_TCP_ESTABLISHED;
+    tcp_established(tcp, c, c->heard_at, rtt_us);
+}
+
+struct tcp_conn *tcp_listen_establish(struct tcp_room *tcp, const struct tcp_syn *syn,
+                                      const struct tcp_segment *s, uint32_t rtt_us)
+{
+    struct tcp_tuple tuple = syn_tuple(syn);
+    struct tcp_conn *c = tcp_listen_make(tcp, syn, s);
+    if (c != NULL)
+        establish(tcp, listener_of(tcp, syn), c, tcp_tuple_hash(tcp, &tuple), rtt_us);
+    return c;
+}
+
+enum weir_drop tcp_listen_continue(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s)
+{
     if (c == NULL) {
         tcp->count.ack_dropped_backlog++;
         return WEIR_DROP_TCP_BACKLOG;
@@ -505,16 +537,85 @@ enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct
     return tcp_segment_arrives(tcp, c, s);
 }
 
+/* The final ACK of a record: NULL: not now, and the record stays. Its SYN,ACK goes again in time, and
+ * with it comes the final ACK. */
+static struct tcp_conn *complete(struct tcp_room *tcp, struct tcp_syn *syn,
+                                 const struct tcp_segment *s)
+{
+    struct tcp_conn *listener = listener_of(tcp, syn), *c = tcp_listen_make(tcp, syn, s);
+    if (c == NULL)
+        return NULL;
+    uint32_t rtt_us = 0, hash = syn->hash;
+    if (syn->retransmits == 0 && syn->answers == 0) { /* Karn */
+        rtt_us = (uint32_t)((uint64_t)s->now / WEIR_NS_PER_US) - syn->sent_us;
+        rtt_us += rtt_us == 0;
+    }
+    syn_end(tcp, syn);
+    establish(tcp, listener, c, hash, rtt_us);
+    return c;
+}
+
+/* The same SYN again. What it offers now is what counts, since many a client offers less when it has
+ * had no answer; RFC 7323 3.2 is about segments that are no SYN. */
+static void syn_again(struct tcp_room *tcp, struct tcp_syn *syn, const struct tcp_segment *s)
+{
+    take_options(syn, listener_of(tcp, syn), s);
+    if ((s->options->present & TCP_HAS_FAST_OPEN) == 0)
+        syn->fast_request = false;
+    if (syn->asked)
+        syn->asked_len = s->len;
+    else if (!syn->answered || may_answer(tcp, syn))
+        tcp_syn_ready(tcp, syn);
+}
+
+enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct tcp_segment *s)
+{
+    uint16_t control = s->flags & (TCP_SYN | TCP_ACK | TCP_RST);
+    if (control == TCP_SYN && seq_eq(s->header->seq, syn->irs)) {
+        syn_again(tcp, syn, s);
+        return WEIR_DROP_NONE;
+    }
+    enum weir_drop drop = check_timestamps(tcp, syn, s);
+    if (drop != WEIR_DROP_NONE)
+        return drop;
+    drop = check_segment(tcp, syn, s);
+    if (drop != WEIR_DROP_NONE)
+        return drop;
+    if ((s->flags & TCP_RST) != 0) { /* back to LISTEN */
+        tcp_syn_fail(tcp, syn);
+        return WEIR_DROP_NONE;
+    }
+    if ((s->flags & TCP_ACK) == 0) /* fifth */
+        return WEIR_DROP_TCP_ACK;
+    if (!syn->answered || !seq_eq(s->header->ack, seq_add(syn->iss, 1))) {
+        /* It may be for a cookie that went before this record had a place. */
+        struct tcp_conn *listener = listener_of(tcp, syn);
+        if (tcp_cookie_is_good(tcp, listener, s)) {
+            syn_end(tcp, syn);
+            (void)tcp_cookie_segment(tcp, listener, s, &drop);
+            return drop;
+        }
+        tcp_reset_stranger(tcp, s);
+        return WEIR_DROP_TCP_ACK;
+    }
+    return tcp_listen_continue(tcp, complete(tcp, syn, s), s);
+}
+
 /* ---- SYN,ACKs ---- */
 
 void tcp_syn_expire(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now)
 {
     (void)now;
     CHECK(tcp->handler, !syn->parked);
-    if (++syn->retransmits >= SYN_ACKS_MAX)
-        syn_fail(tcp, syn);
-    else
-        syn_ready(tcp, syn);
+    if (syn->asked) {
+        tcp->count.ask_silent++;
+        tcp_syn_fail(tcp, syn);
+    } else if (++syn->retransmits >= SYN_ACKS_MAX) {
+        tcp_syn_fail(tcp, syn);
+    } else {
+        syn->fast_request = false; /* RFC 7413 4.2.1: it may be what was not let through */
+        tcp_syn_ready(tcp, syn);
+    }
 }
 
 void tcp_syn_woken(struct tcp_room *tcp, struct tcp_syn *syn, enum neighbour_answer verdict,
@@ -523,9 +624,9 @@ void tcp_syn_woken(struct tcp_room *tcp, struct tcp_syn *syn, enum neighbour_ans
     CHECK(tcp->handler, syn->parked);
     syn_timer_init(syn);
     if (verdict == NEIGHBOUR_READY)
-        syn_ready(tcp, syn);
+        tcp_syn_ready(tcp, syn);
     else if (verdict == NEIGHBOUR_UNREACHABLE)
-        syn_fail(tcp, syn); /* there is nobody: the SYN was forged, or will come again */
+        tcp_syn_fail(tcp, syn); /* there is nobody: the SYN was forged, or will come again */
     else
         syn_arm(tcp, syn, now);
 }
@@ -561,7 +662,7 @@ static bool find_way(struct tcp_room *tcp, struct tcp_syn *syn, unsigned ifindex
     }
     if (path->ifindex != ifindex) {
         syn->ifindex = (uint8_t)path->ifindex;
-        syn_ready(tcp, syn);
+        tcp_syn_ready(tcp, syn);
         return false;
     }
     if (tcp->net->iface[ifindex].config.link != WEIR_LINK_ETHERNET)
@@ -571,30 +672,35 @@ static bool find_way(struct tcp_room *tcp, struct tcp_syn *syn, unsigned ifindex
     if (answer == NEIGHBOUR_WAIT)
         syn_park(tcp, syn, &key, now);
     else if (answer == NEIGHBOUR_UNREACHABLE)
-        syn_fail(tcp, syn);
+        tcp_syn_fail(tcp, syn);
     else if (answer != NEIGHBOUR_READY)
         syn_arm(tcp, syn, now);
     return answer == NEIGHBOUR_READY;
 }
 
-static size_t write_options(const struct tcp_syn *syn, uint16_t mss, uint32_t ts_val,
-                            uint8_t options[TCP_OPTION_BYTES_MAX])
+void tcp_syn_ack_options(const struct tcp_room *tcp, const struct tcp_syn *syn, weir_time now,
+                         uint8_t cookie[8], struct tcp_options *o)
 {
-    struct tcp_options o;
-    o.present = TCP_HAS_MSS;
-    o.mss = mss;
+    o->present = TCP_HAS_MSS;
     if (syn->scaling) {
-        o.present |= TCP_HAS_WINDOW_SCALE;
-        o.window_scale = syn->rcv_scale;
+        o->present |= TCP_HAS_WINDOW_SCALE;
+        o->window_scale = syn->rcv_scale;
     }
     if (syn->sack)
-        o.present |= TCP_HAS_SACK_PERMITTED;
+        o->present |= TCP_HAS_SACK_PERMITTED;
     if (syn->timestamps) {
-        o.present |= TCP_HAS_TIMESTAMPS;
-        o.ts_val = ts_val;
-        o.ts_ecr = syn->ts_recent;
+        o->present |= TCP_HAS_TIMESTAMPS;
+        o->ts_ecr = syn->ts_recent;
     }
-    return tcp_options_emit(options, TCP_OPTION_BYTES_MAX, &o);
+    if (syn->fast_request) {
+        tcp_fast_open_cookie(tcp, syn->remote, syn->local, cookie, now);
+        o->present |= TCP_HAS_FAST_OPEN;
+        o->fast_open = (struct weir_ref){cookie, 8};
+        o->fast_open_experimental = syn->fast_experimental;
+    }
+    o->user_timeout = tcp_user_timeout_option(listener_of(tcp, syn));
+    if (o->user_timeout != 0)
+        o->present |= TCP_HAS_USER_TIMEOUT;
 }
 
 static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct net_path *path,
@@ -604,9 +710,12 @@ static void send_syn_ack(struct tcp_room *tcp, struct tcp_syn *syn, const struct
     struct tcp_tuple tuple = syn_tuple(syn);
     uint32_t offset = tcp_stamp_offset(tcp, &tuple);
     bool ip4 = addr_is_ip4(syn->remote);
-    uint8_t options[TCP_OPTION_BYTES_MAX];
-    size_t n = write_options(syn, tcp_announced_mss(set, path->mtu, ip4), tcp_stamp(offset, now),
-                             options);
+    uint8_t options[TCP_OPTION_BYTES_MAX], cookie[8];
+    struct tcp_options o;
+    tcp_syn_ack_options(tcp, syn, now, cookie, &o);
+    o.mss = tcp_syn_mss(set, path->mtu, ip4, syn->retransmits);
+    o.ts_val = tcp_stamp(offset, now);
+    size_t n = tcp_options_emit(options, sizeof options, &o);
     tcp_emit_segment(tcp,
                      &(struct tcp_emit){
                          .local = &syn->local,
@@ -675,7 +784,7 @@ void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener)
             continue;
         if (syn->answered) /* the peer may think that it is connected */
             syn_reply(tcp, syn, TCP_RST | TCP_ACK, tcp->now);
-        syn_fail(tcp, syn);
+        tcp_syn_fail(tcp, syn);
     }
     CHECK(tcp->handler, l->handshakes == 0);
     while (l->waiting > 0) {

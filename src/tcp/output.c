@@ -40,12 +40,15 @@ static struct tcp_conn *ready_take(struct tcp_room *tcp, unsigned ifindex)
 void tcp_begin(struct tcp_room *tcp, weir_time now)
 {
     tcp->now = now;
+    if (tcp->stuck.first != TCP_NONE || tcp->silent.first != TCP_NONE ||
+        tcp->lingering.first != TCP_NONE)
+        tcp_stuck_relieve(tcp, now);
 }
 
 bool tcp_has_output(const struct tcp_room *tcp, unsigned ifindex)
 {
-    return tcp->iface[ifindex].ready.first != TCP_NONE ||
-           tcp->iface[ifindex].syns.first != TCP_NONE;
+    return !tcp_is_quiet(tcp) && (tcp->iface[ifindex].ready.first != TCP_NONE ||
+                                  tcp->iface[ifindex].syns.first != TCP_NONE);
 }
 
 /* ---- the way ---- */
@@ -99,8 +102,7 @@ static enum way refresh_path(struct tcp_room *tcp, struct tcp_conn *c, weir_time
     }
     struct pmtu pmtu = pmtu_lookup(&tcp->net->pmtus, c->remote, path.mtu, now);
     uint16_t before = c->mtu;
-    tcp_pmtud_path(tcp, c, pmtu.mtu, now);
-    c->may_fragment = pmtu.below_floor;
+    tcp_pmtud_path(tcp, c, &pmtu, now);
     c->path_generation = generation(tcp);
     if (before != c->mtu && before != 0 && c->state >= WEIR_TCP_ESTABLISHED)
         cc_mss(&c->cc, tcp_send_mss(c));
@@ -213,7 +215,8 @@ static void set_options(struct visit *v, unsigned sack)
     struct tcp_conn *c = v->c;
     v->emit.options = v->options;
     v->emit.options_len = 0;
-    if (sack == 0) {
+    bool user_timeout = c->user_timeout_due && v->plan.what == TCP_SEND_ACK;
+    if (sack == 0 && !user_timeout) {
         if (c->timestamps) {
             tcp_options_emit_timestamps(v->options, tcp_stamp(c->ts_offset, v->now), c->ts_recent);
             v->emit.options_len = 12;
@@ -221,8 +224,17 @@ static void set_options(struct visit *v, unsigned sack)
         return;
     }
     struct tcp_options o;
-    o.present = TCP_HAS_SACK | (c->timestamps ? (uint32_t)TCP_HAS_TIMESTAMPS : 0U);
-    o.sack_count = (uint8_t)tcp_sack_blocks(v->tcp, c, o.sack, sack);
+    o.present = c->timestamps ? (uint32_t)TCP_HAS_TIMESTAMPS : 0U;
+    if (user_timeout) { /* it takes the place of the last SACK block, if there are so many */
+        o.present |= TCP_HAS_USER_TIMEOUT;
+        o.user_timeout = tcp_user_timeout_option(c);
+        sack = sack < (c->timestamps ? 3U : 4U) ? sack : sack - 1;
+        c->user_timeout_due = false;
+    }
+    if (sack != 0) {
+        o.present |= TCP_HAS_SACK;
+        o.sack_count = (uint8_t)tcp_sack_blocks(v->tcp, c, o.sack, sack);
+    }
     o.ts_val = tcp_stamp(c->ts_offset, v->now);
     o.ts_ecr = c->ts_recent;
     v->emit.options_len = (uint8_t)tcp_options_emit(v->options, sizeof v->options, &o);
@@ -237,6 +249,9 @@ static void set_common(struct visit *v)
     CHECK(v->tcp->handler, v->edge >= c->rcv_edge);
     v->emit.window = (uint16_t)(window < 65535 ? window : 65535);
     v->emit.ack = tcp_wrap(c->rcv_nxt);
+    uint32_t told = (uint32_t)c->rcv_edge - c->rcv_acked.v;
+    if (window == 0 && told >> c->rcv_scale != 0)
+        tcp_account_count(v->tcp, c, TCP_ACCOUNT_ZERO_WINDOW_OUT);
 }
 
 /* The pointer goes out with every segment before its end (MUST-31), at most 65,535 ahead. */
@@ -269,37 +284,39 @@ static void count_out(struct visit *v, unsigned segments)
 
 /* ---- segments without data ---- */
 
-static void send_syn(struct visit *v)
+/* Of a SYN what is offered, of a SYN,ACK what was agreed on. */
+static void syn_options(const struct visit *v, struct tcp_options *o, bool ack)
+{
+    const struct tcp_conn *c = v->c;
+    o->present = TCP_HAS_MSS;
+    o->mss = tcp_syn_mss(&c->set, v->tcp->net->iface[c->ifindex].config.mtu_bytes,
+                         addr_is_ip4(c->remote), c->backoff);
+    if (ack ? c->timestamps : c->set.timestamps)
+        o->present |= TCP_HAS_TIMESTAMPS;
+    if (ack ? c->sack : c->set.sack)
+        o->present |= TCP_HAS_SACK_PERMITTED;
+    if (ack ? c->scaling : c->set.window_scale)
+        o->present |= TCP_HAS_WINDOW_SCALE;
+    o->window_scale = tcp_rcv_scale(&c->set);
+    o->ts_val = tcp_stamp(c->ts_offset, v->now);
+    o->ts_ecr = ack ? c->ts_recent : 0;
+    o->user_timeout = tcp_user_timeout_option(c);
+    if (o->user_timeout != 0)
+        o->present |= TCP_HAS_USER_TIMEOUT;
+}
+
+/* The state after a SYN, or SYN,ACK, went out. */
+static void commit_syn(struct visit *v, bool again, bool ack)
 {
     struct tcp_conn *c = v->c;
-    bool ack = c->state == WEIR_TCP_SYN_RECEIVED;
-    struct tcp_options o;
-    o.present = TCP_HAS_MSS;
-    o.mss = tcp_announced_mss(&c->set, v->tcp->net->iface[c->ifindex].config.mtu_bytes,
-                              addr_is_ip4(c->remote));
-    if (ack ? c->timestamps : c->set.timestamps)
-        o.present |= TCP_HAS_TIMESTAMPS;
-    if (ack ? c->sack : c->set.sack)
-        o.present |= TCP_HAS_SACK_PERMITTED;
-    if (ack ? c->scaling : c->set.window_scale)
-        o.present |= TCP_HAS_WINDOW_SCALE;
-    o.window_scale = tcp_rcv_scale(&c->set);
-    o.ts_val = tcp_stamp(c->ts_offset, v->now);
-    o.ts_ecr = ack ? c->ts_recent : 0;
-    v->emit.options = v->options;
-    v->emit.options_len = (uint8_t)tcp_options_emit(v->options, sizeof v->options, &o);
-    v->emit.flags = TCP_SYN | (ack ? TCP_ACK : 0U);
-    v->emit.seq = c->iss;
-    v->emit.ack = ack ? tcp_wrap(c->rcv_nxt) : seq_make(0);
-    v->emit.window = tcp_rcv_window_first(v->tcp, &c->set);
-    bool again = c->snd_max > tcp_iss(c);
-    v->plan.again = again;
-    emit_one(v);
-    if (!again && !ack)
-        c->heard_at = v->now;
-    c->syn_lost = again && !ack ? true : c->syn_lost;
-    c->snd_nxt = tcp_iss(c) + 1;
-    c->snd_max = c->snd_nxt;
+    if (!again) {
+        c->snd_nxt = c->snd_max = tcp_iss(c) + 1 + v->plan.len;
+        if (!ack || tcp_is_fast(c))
+            c->heard_at = v->now; /* for the round trip */
+    } else if (!tcp_is_fast(c)) { /* else data may be out */
+        c->snd_nxt = tcp_iss(c) + 1;
+    }
+    c->syn_lost |= again && (!ack || tcp_is_fast(c));
     c->work &= (uint8_t) ~(TCP_WORK_SYN | TCP_WORK_ACK);
     c->dup_acks_due = 0;
     if (!c->stalled) {
@@ -308,6 +325,38 @@ static void send_syn(struct visit *v)
     }
     count_out(v, 1);
     tcp_repair_update(v->tcp, c, false, v->now);
+}
+
+/* The first SYN may carry data (RFC 7413 4.2.1); it goes again without, and without the option (4.1.3.1),
+ * and what was in it counts as sent until the SYN is acknowledged. */
+static void send_syn(struct visit *v)
+{
+    struct tcp_conn *c = v->c;
+    bool ack = c->state == WEIR_TCP_SYN_RECEIVED, again = c->snd_max > tcp_iss(c);
+    uint64_t first = tcp_iss(c) + 1;
+    uint8_t cookie[8];
+    struct tcp_options o;
+    syn_options(v, &o, ack);
+    v->emit.window = tcp_rcv_window_first(v->tcp, &c->set);
+    if (tcp_is_fast(c)) {
+        uint64_t window = c->rcv_edge - c->rcv_nxt;
+        v->emit.window = (uint16_t)(window < UINT16_MAX ? window : UINT16_MAX);
+        if (!again) /* what goes again has as little as can be in it (4.2.2) */
+            tcp_fast_open_reply(v->tcp, c, &o, cookie, v->now);
+    } else if (!ack && !again) {
+        v->plan.len = tcp_fast_open_offer(v->tcp, c, &o, v->now);
+        if (v->plan.len > 0)
+            v->plan.len = (uint32_t)ring_refs(&c->send, first, v->plan.len, v->emit.payload);
+        v->tcp->count.fast_open_out += v->plan.len > 0;
+    }
+    v->emit.options = v->options;
+    v->emit.options_len = (uint8_t)tcp_options_emit(v->options, sizeof v->options, &o);
+    v->emit.flags = TCP_SYN | (ack ? TCP_ACK : 0U);
+    v->emit.seq = c->iss;
+    v->emit.ack = ack ? tcp_wrap(c->rcv_nxt) : seq_make(0);
+    v->plan.again = again;
+    emit_one(v);
+    commit_syn(v, again, ack);
 }
 
 /* An ACK, or a keepalive probe: below the window, so that it is answered (RFC 9293 3.8.4). */
@@ -332,8 +381,10 @@ static void send_ack(struct visit *v, bool keepalive)
         return;
     }
     c->urgent_untold = false;
-    if (c->dup_acks_due > 0)
+    if (c->dup_acks_due > 0) {
         c->dup_acks_due--;
+        tcp_account_count(v->tcp, c, TCP_ACCOUNT_DUPACK_OUT);
+    }
     tcp_ack_sent(v->tcp, c, v->edge, v->plan.sack > 0);
 }
 
@@ -382,7 +433,7 @@ static void commit_data(struct visit *v, uint64_t end, unsigned count)
     uint64_t seq = v->plan.seq;
     if (v->plan.again) {
         txlog_resent(tcp, c, seq, end);
-        if (f->rtx_first && seq == c->snd_una)
+        if (f->rtx_first && seq == c->snd_una && !v->plan.sized)
             f->rtx_first = false;
         if (seq == c->snd_nxt && end > c->snd_nxt)
             c->snd_nxt = end;
@@ -396,6 +447,8 @@ static void commit_data(struct visit *v, uint64_t end, unsigned count)
         c->snd_max = end;
         c->probe_out = false;
     }
+    if (v->plan.sized || v->plan.again)
+        tcp_pmtud_sent(tcp, c, &v->plan, end);
     uint64_t flight = c->snd_nxt - c->snd_una;
     c->cwnd_limited = v->plan.cwnd_limited || flight + v->plan.mss > c->cc.cwnd ||
                       (c->cc.cwnd < c->cc.ssthresh && 2 * flight >= c->cc.cwnd);
@@ -421,6 +474,7 @@ static void send_data(struct visit *v)
     uint64_t seq = v->plan.seq, tail = tcp_snd_tail(c);
     uint32_t left = v->plan.len, length_before = 0;
     unsigned count = 0;
+    v->emit.may_fragment = c->may_fragment && !v->plan.sized;
     set_common(v);
     set_options(v, v->plan.sack);
     do {
@@ -483,7 +537,7 @@ static bool can_log(struct visit *v)
         return false;
     if (txlog_prepare(v->tcp, c))
         return true;
-    if (c->snd_una == c->snd_max)
+    if (tcp_snd_base(c) == c->snd_max)
         tcp_flight_give(v->tcp, c);
     (void)try_later(v->tcp, c, v->now);
     return false;
@@ -493,6 +547,11 @@ static bool can_log(struct visit *v)
 static bool act(struct visit *v)
 {
     v->plan = tcp_plan(v->tcp, v->c, v->now);
+    if (v->c->user_timeout_due && v->plan.what == TCP_SEND_DATA) {
+        v->plan.what = TCP_SEND_ACK; /* the option goes ahead: data keeps the size of its segments */
+        v->plan.again = v->plan.fin = false;
+        v->plan.len = 0;
+    }
     v->emit.payload[0].len = 0;
     v->emit.payload[1].len = 0;
     v->emit.mss = 0;
@@ -538,7 +597,8 @@ static bool may_have_more(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
     const struct tcp_flight *f = tcp_flight(tcp, c);
     return c->work != 0 || c->dup_acks_due != 0 || c->urgent_untold ||
-           c->snd_nxt < tcp_snd_end(c) || (f != NULL && f->rtx_first);
+           c->snd_nxt < tcp_snd_end(c) ||
+           (f != NULL && (f->rtx_first || tcp_pmtud_test_due(f)));
 }
 
 /* Send for one connection: a run, or what else is due. */
@@ -558,6 +618,7 @@ static unsigned visit(struct visit *v)
     v->emit.may_fragment = c->may_fragment;
     v->emit.flow_label = addr_is_ip4(c->remote) ? 0 : tcp_flow_label(v->tcp, c->ts_offset);
     restart_after_idle(c, v->now);
+    tcp_pmtud_look(v->tcp, c, v->now);
     bool more = true;
     uint64_t before = c->snd_max;
     while (v->n < v->max && more && c->snd_max == before)
@@ -575,6 +636,8 @@ unsigned tcp_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, 
 {
     CHECK(tcp->handler, ifindex < tcp->config->interfaces_max);
     unsigned n = 0;
+    if (tcp_is_quiet(tcp))
+        return 0;
     if (tcp->iface[ifindex].syns.first != TCP_NONE)
         n = tcp_syn_output(tcp, ifindex, tx, max, now);
     struct visit v; /* each visit sets what it uses */

@@ -7,6 +7,7 @@
 
 enum {
     TIMESTAMP_BYTES = 12,   /* NOP NOP timestamps */
+    SYNS_LOST = 3,          /* SYNs go again so often before they ask for less */
     SACK_MSS_MIN = 256,     /* a segment this small has no room to spare for SACK blocks */
     SEND_WINDOW_FRACTION = 2 /* Fs is 1/2 (RFC 9293 3.8.6.2.1) */
 };
@@ -42,6 +43,13 @@ uint16_t tcp_announced_mss(const struct tcp_settings *set, uint32_t mtu, bool ip
     return (uint16_t)(mss < set->mss_max ? mss : set->mss_max);
 }
 
+uint16_t tcp_syn_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4, unsigned resent)
+{
+    uint16_t mss = tcp_announced_mss(set, mtu, ip4);
+    uint16_t least = ip4 ? TCP_MSS_DEFAULT_IP4 : TCP_MSS_DEFAULT_IP6;
+    return resent >= SYNS_LOST && mss > least ? least : mss;
+}
+
 /* SACK blocks that go with a segment now. */
 static unsigned sack_count(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
@@ -60,13 +68,13 @@ static uint32_t sack_bytes(unsigned count)
 
 static uint64_t outstanding(const struct tcp_conn *c)
 {
-    return c->snd_nxt - c->snd_una;
+    return c->snd_nxt - tcp_snd_base(c);
 }
 
 /* How much the peer's window lets go beyond snd_nxt. It may have shrunk (SHLD-15). */
 static uint64_t window_left(const struct tcp_conn *c)
 {
-    uint64_t edge = c->snd_una + c->snd_wnd;
+    uint64_t edge = tcp_snd_base(c) + c->snd_wnd;
     return edge > c->snd_nxt ? edge - c->snd_nxt : 0;
 }
 
@@ -121,6 +129,23 @@ static bool plan_again(const struct tcp_room *tcp, const struct tcp_conn *c, str
     return true;
 }
 
+/* A probe of the path MTU. While cwnd or the window do not let it go yet, nothing else goes either:
+ * what they let go is often a segment at a time, and it would never be its turn. */
+static bool plan_sized(const struct tcp_room *tcp, const struct tcp_conn *c, uint16_t payload,
+                       struct tcp_plan *p)
+{
+    if (payload > window_left(c) || payload > cwnd_left(tcp, c))
+        return false;
+    p->what = TCP_SEND_DATA;
+    p->again = false;
+    p->sized = true;
+    p->seq = c->snd_nxt;
+    p->len = payload;
+    p->mss = payload;
+    p->sack = 0;
+    return true;
+}
+
 /* How much of `available` may go: whole segments, and the rest when nothing speaks against it. */
 static uint64_t whole_and_rest(const struct tcp_room *tcp, const struct tcp_conn *c,
                                const struct tcp_plan *p, uint64_t available, uint64_t cwnd)
@@ -154,7 +179,8 @@ static bool plan_new(const struct tcp_room *tcp, const struct tcp_conn *c, struc
         return false;
     uint64_t available = tail - c->snd_nxt, cwnd = cwnd_left(tcp, c);
     uint64_t n = whole_and_rest(tcp, c, p, available, cwnd);
-    p->fin = c->fin_queued && n == available && window_left(c) > n && cwnd >= n;
+    /* A FIN waits until the handshake is complete (RFC 9293 3.10.4). */
+    p->fin = c->fin_queued && n == available && window_left(c) > n && cwnd >= n && !tcp_is_fast(c);
     p->cwnd_limited = n < available && cwnd - n < p->mss;
     if (n == 0 && !p->fin)
         return false;
@@ -191,14 +217,14 @@ static bool plan_probe(const struct tcp_conn *c, struct tcp_plan *p)
 struct tcp_plan tcp_plan(const struct tcp_room *tcp, const struct tcp_conn *c, weir_time now)
 {
     struct tcp_plan p = {.what = TCP_SEND_NOTHING, .seq = c->snd_nxt};
-    (void)now;
     if (c->state <= WEIR_TCP_LISTEN || c->state == WEIR_TCP_TIME_WAIT)
         return p;
     if ((c->work & TCP_WORK_SYN) != 0) {
         p.what = TCP_SEND_SYN;
         return p;
     }
-    bool data = c->state != WEIR_TCP_SYN_SENT && c->state != WEIR_TCP_SYN_RECEIVED;
+    bool handshake = c->state == WEIR_TCP_SYN_SENT || c->state == WEIR_TCP_SYN_RECEIVED;
+    bool data = !handshake || tcp_is_fast(c); /* its SYN,ACK went before (RFC 7413 4.2.2) */
     unsigned sack = sack_count(tcp, c);
     p.sack = (uint8_t)sack;
     if (c->dup_acks_due > 0) {
@@ -209,7 +235,12 @@ struct tcp_plan tcp_plan(const struct tcp_room *tcp, const struct tcp_conn *c, w
     if (p.mss < SACK_MSS_MIN)
         p.sack = 0; /* an ACK will carry them */
     p.mss = (uint16_t)(p.mss - sack_bytes(p.sack));
-    if (data && (plan_again(tcp, c, &p) || plan_new(tcp, c, &p) || plan_probe(c, &p)))
+    if (data && (tcp_pmtud_test(tcp, c, &p) || plan_again(tcp, c, &p)))
+        return p;
+    uint16_t probe = data ? tcp_pmtud_probe(tcp, c, now) : 0;
+    if (probe != 0 && plan_sized(tcp, c, probe, &p))
+        return p;
+    if (data && probe == 0 && (plan_new(tcp, c, &p) || plan_probe(c, &p)))
         return p;
     p.sack = (uint8_t)sack;
     p.len = 0;

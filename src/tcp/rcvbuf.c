@@ -97,6 +97,18 @@ static bool promise(struct tcp_room *tcp, struct tcp_conn *c, uint64_t edge)
     return true;
 }
 
+/* As far as the promise that is made already reaches, whatever became of the rest. */
+static uint64_t edge_promised(const struct tcp_room *tcp, const struct tcp_conn *c,
+                              const struct rcv_room *room)
+{
+    uint64_t bytes = (uint64_t)c->promised_kb << 10;
+    uint64_t odd = blocks_bytes((enum blocks_class)c->receive.class) - 1; /* of blocks_span_bytes() */
+    uint64_t edge = c->receive.head + tcp->config->tcp_window_floor_bytes;
+    if (bytes > odd)
+        edge += bytes - odd;
+    return edge - ((edge - c->rcv_nxt) & (room->unit - 1));
+}
+
 void tcp_rcv_unpromise(struct tcp_room *tcp, struct tcp_conn *c)
 {
     blocks_unreserve(tcp->blocks, (uint64_t)c->promised_kb << 10);
@@ -118,10 +130,11 @@ uint64_t tcp_rcv_edge(struct tcp_room *tcp, struct tcp_conn *c)
         if (promise(tcp, c, open))
             return open;
         tcp->count.window_held_back++;
-        struct rcv_room floor = room_of(c, tcp->config->tcp_window_floor_bytes);
-        open = min64(open, edge_open(c, &floor));
-        if (open >= c->rcv_edge + min64(step, floor.size / 2))
-            kept = open;
+        uint64_t held = min64(open, edge_promised(tcp, c, &room));
+        if (held >= c->rcv_edge + min64(step, (held - c->receive.head) / 2))
+            return held;
+        if (promise_kb(tcp, c, kept) <= c->promised_kb) /* not to be had again */
+            return kept;
     }
     promise(tcp, c, kept); /* what was told stays, even if its promise finds no room any more */
     return kept;
@@ -135,7 +148,7 @@ void tcp_rcv_read(struct tcp_room *tcp, struct tcp_conn *c)
         return;
     /* The sender is told when the window has become twice as large: while it is large anyway, the
      * ACKs of the data tell soon enough, and from zero any step that is allowed will do. */
-    struct rcv_room room = room_of(c, c->set.receive_bytes_max);
+    struct rcv_room room = room_of(c, c->rcv_buf);
     uint64_t edge = edge_open(c, &room), window = c->rcv_edge - c->rcv_nxt;
     if (edge < c->rcv_edge + step_min(c, &room) || edge - c->rcv_edge < window)
         return;

@@ -133,6 +133,8 @@ static void moved(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_seg
             tcp_urgent_octet(tcp, c);
         tcp_raise(tcp, c, WEIR_EVENT_READABLE, WEIR_OK);
     }
+    if (c->srtt_us8 == 0)
+        tcp_tune_echo(c, s);
     uint32_t options = (s->header->header_len - (uint32_t)TCP_HEADER_BYTES) * s->segments;
     tcp_delack_data(tcp, c, (uint32_t)(c->rcv_nxt - before) + options, s->segments, s->now);
 }

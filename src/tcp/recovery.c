@@ -28,8 +28,19 @@ static void inflate(struct tcp_conn *c, uint32_t bytes)
     c->cc.cwnd = bytes < TCP_CWND_MAX - c->cc.cwnd ? c->cc.cwnd + bytes : (uint32_t)TCP_CWND_MAX;
 }
 
-/* The third duplicate: RFC 6582 3.2 steps 2 and 3. */
-static void enter_recovery(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_flight *f)
+/* Less is to be in flight. What limited transmit sent beyond cwnd does not count (RFC 5681 3.2 step
+ * 2). */
+static void reduce(struct tcp_room *tcp, struct tcp_conn *c, uint32_t flight)
+{
+    cc_loss(&c->cc, min_u32(flight, c->cc.cwnd), tcp_send_mss(c));
+    c->cc.cwnd = c->cc.ssthresh;
+    tcp_account_count(tcp, c, TCP_ACCOUNT_RECOVERY);
+}
+
+/* The third duplicate: RFC 6582 3.2 steps 2 and 3. A probe of the path MTU is not lost for congestion
+ * (RFC 4821 7.6.2): then everything goes on with the same cwnd, unless more turns out to be missing. */
+static void enter_recovery(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_flight *f,
+                           weir_time now)
 {
     uint32_t mss = tcp_send_mss(c), flight = outstanding(c);
     f->recovery = WEIR_TCP_RECOVERY;
@@ -38,11 +49,13 @@ static void enter_recovery(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_
     f->partial_seen = false;
     f->timer_begun = false;
     f->inflatable = flight;
-    /* What limited transmit sent beyond cwnd does not count (RFC 5681 3.2 step 2). */
-    cc_loss(&c->cc, min_u32(flight, c->cc.cwnd), mss);
-    c->cc.cwnd = c->cc.ssthresh;
+    f->spared_end = 0;
+    f->spared_cwnd = c->cc.cwnd;
+    if (!tcp_pmtud_probe_lost(tcp, c, now))
+        reduce(tcp, c, flight);
+    else if (c->cc.ssthresh < c->cc.cwnd)
+        c->cc.ssthresh = c->cc.cwnd;
     inflate(c, DUPACK_THRESHOLD * mss);
-    tcp_account_recovery(tcp, c);
     tcp->count.fast_retransmits++;
 }
 
@@ -58,7 +71,6 @@ static void inflate_once(struct tcp_conn *c, struct tcp_flight *f)
 void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
-    (void)now;
     if (f == NULL)
         return;
     if (f->dupacks < UINT8_MAX)
@@ -69,7 +81,7 @@ void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now
         break;
     case WEIR_TCP_DISORDER:
         if (f->dupacks == DUPACK_THRESHOLD && c->snd_una > f->recover)
-            enter_recovery(tcp, c, f);
+            enter_recovery(tcp, c, f, now);
         break;
     case WEIR_TCP_RECOVERY:
         inflate_once(c, f);
@@ -88,6 +100,9 @@ static void leave_recovery(struct tcp_conn *c, struct tcp_flight *f, uint32_t ms
     f->recovery = WEIR_TCP_OPEN;
     f->rtx_first = false;
     c->cc.cwnd = min_u32(c->cc.ssthresh, (flight > mss ? flight : mss) + mss);
+    if (f->spared_end != 0)
+        c->cc.cwnd = f->spared_cwnd;
+    f->spared_end = 0;
     c->cc.acked = 0;
 }
 
@@ -133,10 +148,15 @@ void tcp_recovery_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked
         grow(c, acked, false);
         break;
     case WEIR_TCP_RECOVERY:
-        if (c->snd_una >= f->recover)
+        if (c->snd_una >= f->recover) {
             leave_recovery(c, f, tcp_send_mss(c));
-        else
-            partial_ack(c, f, acked, tcp_send_mss(c));
+            break;
+        }
+        partial_ack(c, f, acked, tcp_send_mss(c));
+        if (f->spared_end != 0 && c->snd_una >= f->spared_end) { /* there is another hole */
+            f->spared_end = 0;
+            reduce(tcp, c, outstanding(c));
+        }
         break;
     case WEIR_TCP_LOSS:
         if (c->snd_una >= f->recover)
@@ -154,8 +174,12 @@ void tcp_recovery_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time no
     /* In LOSS only what was sent again is in the network. */
     bool lost_again = f->recovery == WEIR_TCP_LOSS;
     uint32_t flight = lost_again ? (uint32_t)(c->snd_nxt - c->snd_una) : outstanding(c);
-    cc_timeout(&c->cc, flight, tcp_send_mss(c), lost_again && f->timed_out == c->snd_una);
+    lost_again = lost_again && f->timed_out == c->snd_una;
+    cc_timeout(&c->cc, flight, tcp_send_mss(c), lost_again);
+    if (!lost_again)
+        tcp_account_count(tcp, c, TCP_ACCOUNT_TIMEOUT);
     f->recovery = WEIR_TCP_LOSS;
+    f->spared_end = 0;
     f->recover = c->snd_max;
     f->timed_out = c->snd_una;
     f->dupacks = 0;

@@ -15,8 +15,15 @@ static struct csum pseudo(const struct tcp_reply *r, size_t len)
 
 void tcp_reply(struct tcp_room *tcp, const struct tcp_reply *r)
 {
-    size_t len = TCP_HEADER_BYTES + (r->timestamps ? 12U : 0U);
-    uint8_t *p;
+    uint8_t options[TCP_OPTION_BYTES_MAX], *p;
+    size_t n = 0;
+    if (r->syn != NULL) {
+        n = tcp_options_emit(options, sizeof options, r->syn);
+    } else if (r->timestamps) {
+        tcp_options_emit_timestamps(options, r->ts_val, r->ts_ecr);
+        n = 12;
+    }
+    size_t len = TCP_HEADER_BYTES + n;
     struct reply *reply = reply_take(tcp->net, len, &p);
     if (reply == NULL)
         return;
@@ -30,8 +37,7 @@ void tcp_reply(struct tcp_room *tcp, const struct tcp_reply *r)
         .window = r->window,
     };
     tcp_emit(p, &h);
-    if (r->timestamps)
-        tcp_options_emit_timestamps(p + TCP_HEADER_BYTES, r->ts_val, r->ts_ecr);
+    memcpy(p + TCP_HEADER_BYTES, options, n);
     be16 sum = tcp_checksum(p, len, pseudo(r, len), csum_zero());
     memcpy(p + offsetof(struct tcp_wire, checksum), sum.b, 2);
     reply->datagram.path.source = r->local;

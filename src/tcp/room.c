@@ -94,8 +94,17 @@ void tcp_init(struct tcp_room *tcp, const struct tcp_room_config *config, void *
         .stamp_key = sip_derive(&config->key, KEY_STAMP),
         .want_flight = empty_list(),
         .stuck = empty_list(),
+        .silent = empty_list(),
+        .lingering = empty_list(),
         .waiting = {.timer = {.kind = NET_TIMER_TCP_WAIT}, .first = TCP_NONE, .last = TCP_NONE},
+        .quiet_until = INT64_MIN,
+        .quiet_timer = {.kind = NET_TIMER_TCP_QUIET},
+        .now = config->now,
     };
+    if (config->config->tcp_quiet_ms > 0) {
+        tcp->quiet_until = config->now + config->config->tcp_quiet_ms * WEIR_NS_PER_MS;
+        wheel_arm(tcp->wheel, &tcp->quiet_timer.node, tcp->quiet_until);
+    }
     at = place_pool(tcp, &tcp->conns, p.conns, at);
     at = place_pool(tcp, &tcp->syns, p.syns, at);
     at = place_pool(tcp, &tcp->waits, p.waits, at);
@@ -136,6 +145,9 @@ bool tcp_expire(struct tcp_room *tcp, struct net_timer *timer, weir_time now)
     case NET_TIMER_TCP_WAIT:
         CHECK(tcp->handler, timer == &tcp->waiting.timer);
         tcp_time_wait_expire(tcp, now);
+        return true;
+    case NET_TIMER_TCP_QUIET: /* whoever waited to send is on a list already */
+        CHECK(tcp->handler, !tcp_is_quiet(tcp));
         return true;
     default:
         return false;

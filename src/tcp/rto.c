@@ -6,8 +6,9 @@
  * Choices. The clock's granularity G is a millisecond, that of our timestamps. The floor is a setting
  * (200 ms; RFC 6298 2.4 says 1 s), the ceiling 60 s, the least that 2.5 allows. R1 is three
  * retransmissions; R2 is a time: 3 minutes for a SYN, and for data the user timeout, or 15 minutes. A
- * peer that answers our probes of its closed window is never given up (MUST-37), held by somebody or
- * not, but by a user timeout. */
+ * peer that answers our probes of its closed window is never given up (MUST-37), but by a user timeout
+ * of the application's, under pressure (stuck.c), or when nobody holds the connection any more: then
+ * two minutes without progress end it, answered or not. */
 #include "tcp/tcp.h"
 
 enum {
@@ -15,7 +16,7 @@ enum {
     RTT_US_MAX = 1 << 28, /* srtt_us8 holds 8 of it */
     R1_RETRANSMISSIONS = 3,
     R2_SYN_MS = 180000,     /* MUST-23 */
-    R2_DATA_MS = 900000,    /* SHLD-11: at least 100 s */
+    R2_FAST_MS = 63000,     /* as the records of other passive opens */
     OVERRIDE_MS_MIN = 100,  /* of a small window: RFC 9293 3.8.6.2.1 */
     OVERRIDE_MS_MAX = 1000, /* the same */
     CORK_MS = 200
@@ -118,9 +119,9 @@ static enum tcp_repair repair_wanted(const struct tcp_conn *c)
 static uint32_t r2_ms(const struct tcp_conn *c)
 {
     if (in_handshake(c))
-        return R2_SYN_MS;
+        return tcp_is_fast(c) ? R2_FAST_MS : R2_SYN_MS;
     uint32_t user = tcp_user_timeout_ms(c);
-    return user != 0 ? user : (uint32_t)R2_DATA_MS;
+    return user != 0 ? user : (uint32_t)TCP_R2_DATA_MS;
 }
 
 /* How long nothing has moved; milliseconds. */
@@ -132,7 +133,7 @@ static uint32_t stalled_for(const struct tcp_conn *c, weir_time now)
 /* `ns` from now, but not past R2. */
 static weir_time within_r2(const struct tcp_conn *c, weir_time ns, weir_time now)
 {
-    if (c->backoff == 0 && tcp_user_timeout_ms(c) == 0) /* then it is far off */
+    if (c->backoff == 0 && c->set.user_timeout_ms == 0) /* then it is far off */
         return later(now, ns);
     uint32_t r2 = r2_ms(c), stalled = stalled_for(c, now);
     weir_time left = stalled < r2 ? (weir_time)(r2 - stalled) + 1 : 1;
@@ -156,7 +157,7 @@ static weir_time repair_deadline(const struct tcp_conn *c, weir_time now)
     case TCP_REPAIR_RETRANSMIT:
         return within_r2(c, tcp_rto(c), now);
     case TCP_REPAIR_PERSIST:
-        if (tcp_user_timeout_ms(c) != 0)
+        if (c->set.user_timeout_ms != 0)
             return within_r2(c, persist_interval(c), now);
         return later(now, persist_interval(c));
     case TCP_REPAIR_CORK:
@@ -206,6 +207,7 @@ static __attribute__((noinline)) void repair_change(struct tcp_room *tcp, struct
         c->stalled = true;
         c->stalled_ms = tcp_ms(now);
     }
+    tcp_stuck_update(tcp, c, now);
     if (wanted == before) {
         if (restart && wanted == TCP_REPAIR_RETRANSMIT && !may_begin_anew(tcp, c))
             restart = false;
@@ -231,13 +233,13 @@ static bool goes_on(const struct tcp_conn *c)
 
 void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now)
 {
-    if (restart || !goes_on(c))
+    if (restart || c->stuck || !goes_on(c))
         repair_change(tcp, c, restart, now);
 }
 
 void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
-    if (!c->stalled || c->repair_at == WEIR_TIME_NEVER || tcp_user_timeout_ms(c) == 0)
+    if (!c->stalled || c->repair_at == WEIR_TIME_NEVER || c->set.user_timeout_ms == 0)
         return;
     c->repair_at = within_r2(c, c->repair_at > now ? c->repair_at - now : 0, now);
     tcp_timer_update(tcp, c);
@@ -245,16 +247,37 @@ void tcp_user_timeout_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time
 
 /* ---- idle connections ---- */
 
+/* Nobody holds it, and what is queued for the peer, the FIN last of all, is not acknowledged. */
+static bool is_orphan(const struct tcp_conn *c)
+{
+    return c->released && (c->state == WEIR_TCP_FIN_WAIT_1 || c->state == WEIR_TCP_CLOSING ||
+                           c->state == WEIR_TCP_LAST_ACK);
+}
+
+/* The silence before the first probe. With the user timeout option it is longer than the timeout, which
+ * was to let the connection outlive an outage (RFC 5482 4.2, a MUST). */
+static weir_time keepalive_idle(const struct tcp_conn *c)
+{
+    uint32_t s = c->set.keepalive_idle_s, user = 0;
+    if (c->set.user_timeout_option)
+        user = r2_ms(c) / 1000 + 1;
+    return (weir_time)(s > user ? s : user) * WEIR_NS_PER_S;
+}
+
 void tcp_idle_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     if (c->state == WEIR_TCP_FIN_WAIT_2 && c->released) {
         if (c->idle_fin)
             return;
+        tcp_wait_join(tcp, c, &tcp->lingering);
         c->idle_fin = true;
+        c->stuck_ms = tcp_ms(now);
         c->idle_at = later(now, tcp->config->tcp_fin_wait_2_ms * WEIR_NS_PER_MS);
+    } else if (is_orphan(c)) { /* keepalive has nothing to ask: our FIN does */
+        c->idle_at = later(now, tcp->config->tcp_orphan_ms * WEIR_NS_PER_MS);
     } else if (c->set.keepalive && c->state >= WEIR_TCP_ESTABLISHED &&
                c->state != WEIR_TCP_TIME_WAIT) {
-        c->idle_at = later(c->heard_at, c->set.keepalive_idle_s * WEIR_NS_PER_S);
+        c->idle_at = later(c->heard_at, keepalive_idle(c));
     } else {
         c->idle_at = WEIR_TIME_NEVER;
     }
@@ -308,8 +331,10 @@ static bool expire_retransmit(struct tcp_room *tcp, struct tcp_conn *c, weir_tim
         c->timeouts++;
         tcp->count.timeouts++;
     } else {
+        struct tcp_cc before = c->cc;
         tcp_recovery_timeout(tcp, c, now);
-        tcp_pmtud_timeout(tcp, c, now);
+        if (tcp_pmtud_timeout(tcp, c, now)) /* what else there was room for, there still is */
+            c->cc.ssthresh = before.ssthresh > before.cwnd ? before.ssthresh : before.cwnd;
         retransmissions = tcp_flight(tcp, c)->expiries;
     }
     if (retransmissions >= R1_RETRANSMISSIONS)
@@ -319,8 +344,8 @@ static bool expire_retransmit(struct tcp_room *tcp, struct tcp_conn *c, weir_tim
 
 static bool expire_persist(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
-    bool silent = now - c->heard_at > R2_DATA_MS * WEIR_NS_PER_MS;
-    if ((silent || tcp_user_timeout_ms(c) != 0) && stalled_for(c, now) > r2_ms(c))
+    bool silent = now - c->heard_at > TCP_R2_DATA_MS * WEIR_NS_PER_MS;
+    if ((silent || c->set.user_timeout_ms != 0) && stalled_for(c, now) > r2_ms(c))
         return give_up(tcp, c);
     if (c->probes >= R1_RETRANSMISSIONS)
         advise(tcp, c);
@@ -361,9 +386,26 @@ static bool expire_repair(struct tcp_room *tcp, struct tcp_conn *c, weir_time no
         if (lives)
             c->repair_at = repair_deadline(c, now);
     }
-    if (lives)
+    if (lives) {
+        tcp_stuck_update(tcp, c, now);
         tcp_ready(tcp, c);
+    }
     return lives;
+}
+
+/* It had its time since it was let go of. A little that goes through a window that is closed again is no
+ * progress (CVE-2009-1926). */
+static bool expire_orphan(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
+{
+    uint32_t stalled = stalled_for(c, now), stuck = tcp_stuck_for(c, now);
+    uint32_t limit = tcp->config->tcp_orphan_ms, held = stalled > stuck ? stalled : stuck;
+    if (held >= limit) {
+        tcp->count.orphans_given_up++;
+        tcp_conn_abort(tcp, c, WEIR_E_ABORTED);
+        return false;
+    }
+    c->idle_at = later(now, (weir_time)(limit - held) * WEIR_NS_PER_MS);
+    return true;
 }
 
 static bool expire_idle(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
@@ -373,7 +415,9 @@ static bool expire_idle(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
         tcp_conn_end(tcp, c, WEIR_E_TIMED_OUT);
         return false;
     }
-    weir_time quiet_until = later(c->heard_at, c->set.keepalive_idle_s * WEIR_NS_PER_S);
+    if (is_orphan(c))
+        return expire_orphan(tcp, c, now);
+    weir_time quiet_until = later(c->heard_at, keepalive_idle(c));
     weir_time interval = c->set.keepalive_interval_s * WEIR_NS_PER_S;
     if (!c->set.keepalive) {
         c->idle_at = WEIR_TIME_NEVER;

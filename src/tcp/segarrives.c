@@ -80,6 +80,16 @@ static void take_syn_options(struct tcp_conn *c, const struct tcp_segment *s)
     }
 }
 
+/* Our SYN was acknowledged, and its data up to `ack`: the rest goes as if it had never been sent. */
+static void syn_is_acked(struct tcp_conn *c, uint64_t ack)
+{
+    c->snd_una = c->snd_nxt = c->snd_max = ack;
+    if (ack > c->send.head)
+        ring_release(&c->send, ack);
+    if (c->unpushed > c->send.end - c->send.head)
+        c->unpushed = (uint32_t)(c->send.end - c->send.head);
+}
+
 /* Fourth: the SYN of the peer. */
 static enum weir_drop syn_sent_syn(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s)
 {
@@ -90,6 +100,8 @@ static enum weir_drop syn_sent_syn(struct tcp_room *tcp, struct tcp_conn *c, str
     c->rcv_edge = c->rcv_nxt + tcp_rcv_window_first(tcp, &c->set);
     ring_reset(&c->receive, c->rcv_nxt);
     take_syn_options(c, s);
+    if ((s->options->present & TCP_HAS_USER_TIMEOUT) != 0)
+        tcp_user_timeout_arrives(tcp, c, s->options->user_timeout, s->now);
     c->snd_wnd = s->window;
     c->snd_wnd_max = s->window;
     c->snd_wl1 = s->header->seq;
@@ -102,8 +114,8 @@ static enum weir_drop syn_sent_syn(struct tcp_room *tcp, struct tcp_conn *c, str
         tcp_ready(tcp, c);
         return WEIR_DROP_NONE;
     }
-    c->snd_una = s->ack;
-    c->snd_nxt = s->ack;
+    tcp_fast_open_learn(tcp, c, s);
+    syn_is_acked(c, s->ack);
     uint32_t rtt_us = c->syn_lost ? 0 : (uint32_t)((s->now - sent) / WEIR_NS_PER_US) + 1;
     tcp_established(tcp, c, s->now, rtt_us);
     tcp_ack_now(tcp, c, false);
@@ -196,7 +208,7 @@ static enum weir_drop check_reset(struct tcp_room *tcp, struct tcp_conn *c,
         return WEIR_DROP_TCP_RST;
     }
     int reason = WEIR_E_RESET;
-    if (c->state == WEIR_TCP_SYN_RECEIVED)
+    if (c->state == WEIR_TCP_SYN_RECEIVED && !tcp_is_fast(c))
         reason = WEIR_E_REFUSED;
     else if (c->state == WEIR_TCP_CLOSING || c->state == WEIR_TCP_LAST_ACK)
         reason = WEIR_OK; /* all was said: what was received may be read, and nobody is signalled */
@@ -206,8 +218,38 @@ static enum weir_drop check_reset(struct tcp_room *tcp, struct tcp_conn *c,
 
 /* ---- fifth: ACK ---- */
 
+/* SYN-RECEIVED is over, after a simultaneous open or a fast one. */
+static void complete_handshake(struct tcp_room *tcp, struct tcp_conn *c,
+                               const struct tcp_segment *s)
+{
+    bool fast = tcp_is_fast(c);
+    uint32_t rtt_us = 0;
+    c->work &= (uint8_t)~TCP_WORK_SYN;
+    tcp_fast_open_done(tcp, c, WEIR_OK, s->now);
+    if (!fast) {
+        syn_is_acked(c, s->ack);
+        c->snd_wnd = 0; /* the window of this segment counts below, whatever WL1 says */
+        c->snd_wl1 = seq_sub(s->header->seq, 1);
+        tcp_established(tcp, c, s->now, 0);
+        return;
+    }
+    if (!c->syn_lost)
+        rtt_us = (uint32_t)((s->now - c->heard_at) / WEIR_NS_PER_US) + 1;
+    c->snd_una = tcp_iss(c) + 1;
+    if (c->syn_lost) /* the peer has thrown away what came before the SYN,ACK */
+        c->snd_nxt = c->snd_una;
+    c->snd_wnd = s->window;
+    if (c->snd_wnd_max < s->window)
+        c->snd_wnd_max = s->window;
+    c->snd_wl1 = s->header->seq;
+    c->snd_wl2 = s->header->ack;
+    tcp_established(tcp, c, s->now, rtt_us);
+    tcp_rcv_read(tcp, c); /* the data of the SYN may have been read before */
+}
+
 static enum weir_drop check_ack(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s)
 {
+    bool news = true;
     if ((s->flags & TCP_ACK) == 0)
         return WEIR_DROP_TCP_ACK;
     if (c->state == WEIR_TCP_SYN_RECEIVED) {
@@ -215,12 +257,9 @@ static enum weir_drop check_ack(struct tcp_room *tcp, struct tcp_conn *c, struct
             tcp_reset_stranger(tcp, s);
             return WEIR_DROP_TCP_ACK;
         }
-        c->snd_una = tcp_iss(c) + 1;
-        c->snd_nxt = c->snd_una;
-        c->work &= (uint8_t)~TCP_WORK_SYN;
-        c->snd_wnd = 0; /* the window of this segment counts below, whatever WL1 says */
-        c->snd_wl1 = seq_sub(s->header->seq, 1);
-        tcp_established(tcp, c, s->now, 0);
+        bool fast = tcp_is_fast(c);
+        complete_handshake(tcp, c, s);
+        news = !fast || s->ack > c->snd_una; /* that the SYN is acknowledged is no duplicate */
     }
     /* RFC 5961 5.2; never below what SYN was acknowledged with (ATK-BLD-07, CVE-2023-52881). */
     uint64_t low = c->snd_una > c->snd_wnd_max ? c->snd_una - c->snd_wnd_max : 0;
@@ -236,7 +275,7 @@ static enum weir_drop check_ack(struct tcp_room *tcp, struct tcp_conn *c, struct
         c->ts_recent = s->options->ts_val;
         c->ts_recent_s = tcp_s(s->now);
     }
-    if (s->ack >= c->snd_una)
+    if (s->ack >= c->snd_una && news)
         tcp_ack_arrives(tcp, c, s);
     if (c->fin_queued && c->snd_una == tcp_snd_end(c))
         tcp_fin_acked(tcp, c, s->now);
@@ -293,9 +332,28 @@ static enum weir_drop take_text(struct tcp_room *tcp, struct tcp_conn *c, struct
 
 /* ---- all steps ---- */
 
+/* The SYN that was open fast came again: the SYN,ACK was lost, or is late (RFC 9293 3.10.7.4, first; the
+ * records of other passive opens do alike). */
+static enum weir_drop check_syn_again(struct tcp_room *tcp, struct tcp_conn *c,
+                                      const struct tcp_segment *s)
+{
+    const uint16_t control = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+    if (!tcp_is_fast(c) || (s->flags & control) != TCP_SYN || !seq_eq(s->header->seq, c->irs))
+        return (enum weir_drop)NEXT;
+    if (c->timestamps)
+        c->ts_recent = s->options->ts_val;
+    if (tcp_challenge_allowed(tcp, c, s->now)) {
+        c->work |= TCP_WORK_SYN;
+        tcp_ready(tcp, c);
+    }
+    return WEIR_DROP_NONE;
+}
+
 static enum weir_drop synchronized(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s)
 {
     enum weir_drop drop = check_timestamps(tcp, c, s);
+    if (drop == (enum weir_drop)NEXT)
+        drop = check_syn_again(tcp, c, s);
     if (drop == (enum weir_drop)NEXT)
         drop = check_sequence(tcp, c, s);
     if (drop == (enum weir_drop)NEXT)
@@ -311,6 +369,8 @@ static enum weir_drop synchronized(struct tcp_room *tcp, struct tcp_conn *c, str
         return drop;
     c->heard_at = s->now;
     c->probes = 0;
+    if ((s->options->present & TCP_HAS_USER_TIMEOUT) != 0)
+        tcp_user_timeout_arrives(tcp, c, s->options->user_timeout, s->now);
     return (enum weir_drop)NEXT;
 }
 

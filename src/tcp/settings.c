@@ -138,7 +138,9 @@ static void apply(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_settin
         tcp_timer_update(tcp, c);
         break;
     case WEIR_TCP_USER_TIMEOUT_MS:
+        c->user_timeout_due = c->set.user_timeout_option; /* with what is sent next */
         tcp_user_timeout_update(tcp, c, tcp->now);
+        tcp_idle_update(tcp, c, tcp->now);
         break;
     case WEIR_TCP_SEND_BYTES_MAX:
         tcp_writable_update(tcp, c);

@@ -2,6 +2,8 @@
  * SEND and RECEIVE (RFC 9293 3.10.2, 3.10.3): between the application and the two rings. */
 #include "tcp/tcp.h"
 
+enum { WRITE_BYTES_MIN = 65536 };
+
 int tcp_take_error(struct tcp_conn *c)
 {
     int error = c->error;
@@ -29,6 +31,15 @@ static uint64_t room_to_write(const struct tcp_room *tcp, const struct tcp_conn 
     if (used > 0 && max > ring_bytes_max((enum blocks_class)c->send.class))
         max = ring_bytes_max((enum blocks_class)c->send.class);
     return used < max ? max - used : 0;
+}
+
+/* The application could not write all that it had. */
+static void refuse(struct tcp_room *tcp, struct tcp_conn *c)
+{
+    if (c->write_refused)
+        return;
+    c->write_refused = true;
+    tcp_account_update(tcp, c, tcp->now);
 }
 
 /* May data be queued, as far as the state goes? WEIR_OK or why not. */
@@ -67,7 +78,7 @@ static int enqueue(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref dat
     uint64_t room = room_to_write(tcp, c);
     size_t len = data.len < room ? data.len : (size_t)room;
     if (len < data.len)
-        c->write_refused = true;
+        refuse(tcp, c);
     if (len == 0)
         return WEIR_E_WOULD_BLOCK;
     if (ring_is_empty(&c->send)) /* the buffer may have been made smaller or larger */
@@ -77,7 +88,7 @@ static int enqueue(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref dat
     if (written == 0)
         written = write_first(c, data);
     if (written < len)
-        c->write_refused = true;
+        refuse(tcp, c);
     return written > 0 ? (int)written : WEIR_E_EXHAUSTED;
 }
 
@@ -112,12 +123,24 @@ int tcp_send(struct tcp_room *tcp, struct tcp_conn *c, struct weir_ref data, uns
     return written;
 }
 
+/* A third of the buffer is free; or, of a large one whose greater part is in flight, enough for a
+ * call, while what waits to be sent runs out: else there would be nothing to send until a third of
+ * what is in flight has arrived, and then a burst. */
+static bool is_worth_writing(const struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    uint64_t room = room_to_write(tcp, c), buffer = tcp_tune_send_buffer(tcp, c);
+    if (room * 3 >= buffer)
+        return true;
+    uint64_t tail = tcp_snd_tail(c), unsent = c->snd_max < tail ? tail - c->snd_max : 0;
+    return room >= WRITE_BYTES_MIN && room >= buffer / 32 && unsent < buffer / 8;
+}
+
 void tcp_writable_update(struct tcp_room *tcp, struct tcp_conn *c)
 {
-    if (!c->write_refused || may_send(c) != WEIR_OK ||
-        room_to_write(tcp, c) * 3 < tcp_tune_send_buffer(tcp, c))
+    if (!c->write_refused || may_send(c) != WEIR_OK || !is_worth_writing(tcp, c))
         return;
     c->write_refused = false;
+    tcp_account_update(tcp, c, tcp->now);
     tcp_raise(tcp, c, WEIR_EVENT_WRITABLE, WEIR_OK);
 }
 
@@ -222,7 +245,8 @@ uint32_t tcp_level(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
     uint64_t start;
     if (c->state == WEIR_TCP_LISTEN)
-        return c->listening.waiting > 0 ? WEIR_EVENT_ACCEPTED : 0;
+        return (c->listening.waiting > 0 ? WEIR_EVENT_ACCEPTED : 0U) |
+               (c->listening.asked_first != TCP_NONE ? WEIR_EVENT_ASKED : 0U);
     uint32_t bits = 0;
     if (c->error != WEIR_OK)
         bits |= WEIR_EVENT_READABLE | WEIR_EVENT_WRITABLE;

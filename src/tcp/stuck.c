@@ -1,9 +1,193 @@
 /* SPDX-License-Identifier: MIT
- * Peers that hold our memory by a closed window (RFC 6429). */
+ * Peers that hold our memory (RFC 6429). A connection whose peer answers probes of its closed window is
+ * legal, and lasts (RFC 9293 MUST-37), and so does one whose peer has fallen silent, until R2. Under
+ * pressure those go who have held others up longest; what they hold is free at once.
+ *
+ * What counts is that the window is closed, or so small that it is not worth a segment (RFC 9293
+ * 3.8.6.2.1): a peer that takes a byte now and then is as stuck as one that takes none. */
 #include "tcp/tcp.h"
 
-void tcp_stuck_leave(struct tcp_room *tcp, struct tcp_conn *c)
+enum {
+    RELIEVE_MAX = 8,          /* ended in a call */
+    LOOK_MAX = 64,            /* looked at for a flight */
+    ENDPOINTS_FRACTION = 32   /* so many of all are to be free */
+};
+
+/* ---- lists ---- */
+
+/* The list whose first, or last, it is; there is one. */
+static struct tcp_list *list_at_end(struct tcp_room *tcp, uint32_t index, bool first)
 {
-    (void)tcp;
-    c->stuck = false;
+    struct tcp_list *lists[] = {&tcp->want_flight, &tcp->stuck, &tcp->silent, &tcp->lingering};
+    for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        if ((first ? lists[i]->first : lists[i]->last) == index)
+            return lists[i];
+    CHECK(tcp->handler, false);
+    return NULL;
+}
+
+void tcp_wait_leave(struct tcp_room *tcp, struct tcp_conn *c)
+{
+    if (!c->wants_flight && !c->stuck && !c->idle_fin)
+        return;
+    uint32_t index = tcp_index(c);
+    if (c->wait_prev != TCP_NONE)
+        tcp_at(tcp, c->wait_prev)->wait_next = c->wait_next;
+    else
+        list_at_end(tcp, index, true)->first = c->wait_next;
+    if (c->wait_next != TCP_NONE)
+        tcp_at(tcp, c->wait_next)->wait_prev = c->wait_prev;
+    else
+        list_at_end(tcp, index, false)->last = c->wait_prev;
+    c->wait_next = c->wait_prev = TCP_NONE;
+    c->wants_flight = c->stuck = c->idle_fin = false;
+}
+
+void tcp_wait_join(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_list *list)
+{
+    tcp_wait_leave(tcp, c);
+    c->wait_next = TCP_NONE;
+    c->wait_prev = list->last;
+    if (list->last != TCP_NONE)
+        tcp_at(tcp, list->last)->wait_next = tcp_index(c);
+    else
+        list->first = tcp_index(c);
+    list->last = tcp_index(c);
+}
+
+/* ---- who is stuck ---- */
+
+/* Too little to be worth a segment, whatever is outstanding of it. */
+static bool window_is_small(const struct tcp_conn *c)
+{
+    return c->snd_wnd == 0 ||
+           (c->snd_wnd < tcp_send_mss(c) && c->snd_wnd < c->snd_wnd_max / 2);
+}
+
+/* Nobody is stuck by a window when nothing is outstanding and all that is left fits: then no timer
+ * runs, and it may have to wait for a flight. */
+static bool waits_for_window(const struct tcp_conn *c)
+{
+    if (!window_is_small(c))
+        return false;
+    return tcp_snd_end(c) - c->snd_una > c->snd_wnd || (c->stuck && c->snd_una < c->snd_max);
+}
+
+static bool waits_for_answer(const struct tcp_conn *c)
+{
+    return c->advised && c->snd_una < c->snd_max;
+}
+
+void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
+{
+    bool sends = c->state >= WEIR_TCP_ESTABLISHED && c->snd_una < tcp_snd_end(c);
+    bool window = sends && waits_for_window(c);
+    bool stuck = window || (sends && waits_for_answer(c));
+    if (stuck == c->stuck)
+        return;
+    if (!stuck) {
+        tcp_wait_leave(tcp, c);
+        return;
+    }
+    CHECK(tcp->handler, !c->idle_fin);
+    tcp_wait_join(tcp, c, window ? &tcp->stuck : &tcp->silent);
+    c->stuck = true;
+    c->stuck_ms = tcp_ms(now);
+}
+
+/* ---- who goes ---- */
+
+/* The first of a list, if it has waited long enough; or NULL. */
+static struct tcp_conn *first_of(const struct tcp_room *tcp, const struct tcp_list *list,
+                                 weir_time now)
+{
+    if (list->first == TCP_NONE)
+        return NULL;
+    struct tcp_conn *c = tcp_at(tcp, list->first);
+    return tcp_ms(now) - c->stuck_ms >= tcp->config->tcp_stuck_ms ? c : NULL;
+}
+
+static struct tcp_conn *longest_stuck(const struct tcp_room *tcp, weir_time now)
+{
+    struct tcp_conn *window = first_of(tcp, &tcp->stuck, now);
+    struct tcp_conn *answer = first_of(tcp, &tcp->silent, now);
+    if (window == NULL || answer == NULL)
+        return window != NULL ? window : answer;
+    uint32_t ms = tcp_ms(now);
+    return ms - window->stuck_ms >= ms - answer->stuck_ms ? window : answer;
+}
+
+/* Who has a flight. Those who are silent have one; the others only if the window was closed over what
+ * was sent into it. */
+static struct tcp_conn *stuck_with_flight(const struct tcp_room *tcp, weir_time now)
+{
+    struct tcp_conn *c = first_of(tcp, &tcp->silent, now);
+    if (c != NULL)
+        return c;
+    uint32_t index = tcp->stuck.first;
+    for (unsigned i = 0; i < LOOK_MAX && index != TCP_NONE; i++) {
+        c = tcp_at(tcp, index);
+        if (tcp_ms(now) - c->stuck_ms < tcp->config->tcp_stuck_ms)
+            return NULL;
+        if (c->flight != TCP_NONE)
+            return c;
+        index = c->wait_next;
+    }
+    return NULL;
+}
+
+/* Less is free than is to be, or somebody was refused. */
+static bool memory_is_short(const struct tcp_room *tcp)
+{
+    const struct blocks *blocks = tcp->blocks;
+    uint64_t all = (uint64_t)blocks->superblocks * BLOCKS_SUPERBLOCK_BYTES;
+    uint32_t percent = tcp->config->tcp_pressure_percent;
+    if (percent == 0)
+        return false;
+    return blocks_free_bytes(blocks) < all / 100 * percent ||
+           blocks->failures[BLOCKS_NORMAL] != tcp->refused;
+}
+
+/* Those that were given up and are not free yet, since the application has not heard of it, count as
+ * free: or one that is slow to listen would lose them all. */
+static bool endpoints_are_short(const struct tcp_room *tcp)
+{
+    uint32_t all = tcp->config->tcp_endpoints_max;
+    return all - tcp->conns.in_use + tcp->ending < 1 + all / ENDPOINTS_FRACTION;
+}
+
+static bool flights_are_short(const struct tcp_room *tcp)
+{
+    return tcp->want_flight.first != TCP_NONE && tcp->flights.in_use >= tcp->flights.capacity;
+}
+
+/* Who is to go first for what is short; NULL: nothing is, or nobody is stuck for long enough. */
+static struct tcp_conn *next_to_go(const struct tcp_room *tcp, weir_time now)
+{
+    struct tcp_conn *c = NULL;
+    if (memory_is_short(tcp))
+        c = longest_stuck(tcp, now);
+    if (c == NULL && flights_are_short(tcp))
+        c = stuck_with_flight(tcp, now);
+    if (c == NULL && endpoints_are_short(tcp)) {
+        c = first_of(tcp, &tcp->lingering, now); /* its application has done with it */
+        if (c == NULL)
+            c = longest_stuck(tcp, now);
+    }
+    return c;
+}
+
+void tcp_stuck_relieve(struct tcp_room *tcp, weir_time now)
+{
+    struct tcp_conn *c;
+    for (unsigned i = 0; i < RELIEVE_MAX && (c = next_to_go(tcp, now)) != NULL; i++) {
+        if (c->idle_fin)
+            tcp->count.fin_wait_2_given_up++;
+        else
+            tcp->count.stuck_given_up++;
+        tcp->ending++;
+        tcp_conn_abort(tcp, c, WEIR_E_PRESSURE);
+        tcp->refused = tcp->blocks->failures[BLOCKS_NORMAL]; /* one for one refusal */
+    }
+    tcp->refused = tcp->blocks->failures[BLOCKS_NORMAL];
 }

@@ -50,11 +50,12 @@ struct tcp_fast_open {
     struct sip_key key;
     struct map map;              /* of the paths, by keyed hash of their two addresses */
     struct tcp_fast_path *paths; /* what a client knows of the servers it has met */
-    uint32_t paths_max;
+    uint32_t paths_max, paths_count;
     struct rng rng;              /* who makes room */
-    uint32_t pending;            /* connections with fast_pending */
-    uint32_t held;               /* places of such as were reset: a RST frees none early ... */
-    weir_time held_until;        /* ... but only then (RFC 7413 5.1) */
+    uint32_t pending;            /* connections for which tcp_is_fast() holds */
+    uint32_t held, held_before;  /* places of such as were reset, in this while and in the last: a
+                                    RST frees none early (RFC 7413 5.1) */
+    weir_time held_until;        /* this while lasts until then */
 };
 
 /* The fields are its own. It does not move. */
@@ -73,12 +74,17 @@ struct tcp_room {
     struct map ports;        /* the first of the list of each port that somebody asked for */
     struct tcp_iface *iface; /* interfaces_max */
     struct tcp_wait_fifo waiting;
-    struct tcp_list want_flight; /* connections without a flight that have something to send */
-    struct tcp_list stuck;       /* connections whose window is closed, the longest first */
+    /* Connections that wait, each in one of these at most, who came first before the others. */
+    struct tcp_list want_flight; /* for a flight: they have something to send */
+    struct tcp_list stuck;       /* for a window */
+    struct tcp_list silent;      /* for any acknowledgment */
+    struct tcp_list lingering;   /* for the peer's FIN, held by nobody */
+    uint32_t ending;             /* endpoints given up under pressure that are not free yet */
+    uint64_t refused;            /* what blocks had refused when it was looked at last */
     struct tcp_cookies cookies;
     struct tcp_fast_open fast_open;
     weir_time quiet_until;       /* until then nothing is sent or taken (RFC 9293 3.4.3) */
-    struct net_timer quiet_timer;
+    struct net_timer quiet_timer; /* brings output then */
     struct tcp_conn *last;       /* the connection looked up last, or NULL */
     uint64_t ports_drawn;        /* random numbers taken by tcp_port_choose() */
     weir_time now;               /* of the latest call that brought time */
@@ -94,6 +100,7 @@ struct tcp_room_config {
     const struct weir_assert *handler;
     struct sip_key key; /* secret */
     const struct weir_config *config;
+    weir_time now; /* quiet time begins */
 };
 
 /* ======== room.c ======== */
@@ -140,6 +147,12 @@ static inline struct tcp_account *tcp_account(const struct tcp_room *tcp, const 
 static inline struct tcp_holes *tcp_holes(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
     return c->holes != TCP_NONE ? pool_at(&tcp->holes, c->holes) : NULL;
+}
+
+/* Is it too early to send or take anything? */
+static inline bool tcp_is_quiet(const struct tcp_room *tcp)
+{
+    return tcp->now < tcp->quiet_until;
 }
 
 /* Milliseconds and seconds of the stack's clock, for the fields that keep low bits of them. */
@@ -331,6 +344,33 @@ unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *
  * be accepted. Linear in the records of all listeners. */
 void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener);
 
+/* What a SYN says and the listener's settings take, as a record that is on no list and in no table. */
+void tcp_listen_record(const struct tcp_room *tcp, const struct tcp_conn *listener,
+                       const struct tcp_segment *s, struct tcp_seq iss, struct tcp_syn *syn);
+
+/* The options of the SYN,ACK of a record; mss and ts_val are left to set. `cookie`: the place of one of
+ * fast open. */
+void tcp_syn_ack_options(const struct tcp_room *tcp, const struct tcp_syn *syn, weir_time now,
+                         uint8_t cookie[8], struct tcp_options *o);
+
+/* A SYN,ACK is to be sent; unless it waits for its neighbour, and then it will be. */
+void tcp_syn_ready(struct tcp_room *tcp, struct tcp_syn *syn);
+
+/* The handshake has failed: forget the record. */
+void tcp_syn_fail(struct tcp_room *tcp, struct tcp_syn *syn);
+
+/* An endpoint for what a record says, and a segment (sequence numbers, window); state CLOSED, in no
+ * table or queue yet. NULL: no place in the accept queue, no endpoint, no memory. */
+struct tcp_conn *tcp_listen_make(struct tcp_room *tcp, const struct tcp_syn *syn,
+                                 const struct tcp_segment *s);
+
+/* Put it into the table and the accept queue, where there is a place; ACCEPTED. */
+void tcp_listen_enqueue(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_conn *c,
+                        uint32_t hash);
+
+/* The segment that has completed the handshake goes on at its connection; NULL: it was dropped. */
+enum weir_drop tcp_listen_continue(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_segment *s);
+
 /* The part of SYN-RECEIVED that does not need a record: a connection made of what `syn` says and the
  * final ACK, in the accept queue. NULL: not now (no place in the queue, no endpoint, no memory). The
  * caller has given up the record, if there was one, and the tuple stands in no table. */
@@ -339,9 +379,9 @@ struct tcp_conn *tcp_listen_establish(struct tcp_room *tcp, const struct tcp_syn
 
 /* ======== ask.c: handshakes that wait for the application ======== */
 
-/* A record was made for a SYN to a listener with ASK: no SYN,ACK yet; ASKED is raised, and the record's
- * timer is armed for its deadline. */
-void tcp_ask(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now);
+/* A record was made for a SYN with `len` bytes of data to a listener with ASK: no SYN,ACK yet; ASKED is
+ * raised, and the record's timer is armed for its deadline. */
+void tcp_ask(struct tcp_room *tcp, struct tcp_syn *syn, uint32_t len, weir_time now);
 
 /* A record that waits ends: off the list of those not told. */
 void tcp_ask_end(struct tcp_room *tcp, struct tcp_syn *syn);
@@ -355,14 +395,20 @@ int tcp_decide(struct tcp_room *tcp, weir_handle request, enum weir_tcp_verdict 
 size_t tcp_cookies_size(const struct weir_config *config);
 void tcp_cookies_init(struct tcp_room *tcp, const struct sip_key *key, void *mem);
 
-/* Answer a SYN with a SYN,ACK whose ISN holds what a record would: a reply. MSS in steps; window scale
- * and SACK in the low bits of the timestamp, which is never ahead of the clock. */
-void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, const struct tcp_segment *s);
+/* Answer a SYN, whose record would be *syn, with a SYN,ACK whose ISN holds what counts of it: a reply.
+ * MSS in steps; window scale and SACK in the low bits of the timestamp, which is never ahead of the
+ * clock. Bound: a route lookup. */
+void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_syn *syn,
+                       weir_time now);
 
 /* An ACK at a listener: does it bring back a cookie? If so, makes the connection, where the segment
  * goes on, and *drop is what became of it. False: it is nothing of ours. Constant. */
 bool tcp_cookie_segment(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_segment *s,
                         enum weir_drop *drop);
+
+/* The same question, and nothing done. */
+bool tcp_cookie_is_good(const struct tcp_room *tcp, const struct tcp_conn *listener,
+                        const struct tcp_segment *s);
 
 /* ======== fastopen.c: RFC 7413 ======== */
 
@@ -387,10 +433,20 @@ enum weir_drop tcp_fast_open_accept(struct tcp_room *tcp, struct tcp_conn *liste
 void tcp_fast_open_cookie(const struct tcp_room *tcp, struct weir_addr client,
                           struct weir_addr server, uint8_t cookie[8], weir_time now);
 
-/* The handshake of a connection with fast_pending is over; `reset`: by a RST. */
-void tcp_fast_open_done(struct tcp_room *tcp, struct tcp_conn *c, bool reset, weir_time now);
+/* How the SYN,ACK of an open fast connection tells a new cookie: when the client's is of the last
+ * epoch. */
+enum tcp_fast_reply { TCP_FAST_REPLY_NONE, TCP_FAST_REPLY_COOKIE, TCP_FAST_REPLY_EXPERIMENTAL };
 
-/* Client, before a SYN: sets the option, if any, and answers how much of the queue may go with it. */
+/* Server: adds it to the options of the SYN,ACK, if it is due; they refer to `cookie`. */
+void tcp_fast_open_reply(const struct tcp_room *tcp, const struct tcp_conn *c, struct tcp_options *o,
+                         uint8_t cookie[8], weir_time now);
+
+/* The handshake of a connection with fast_pending is over: WEIR_OK, or why it failed. Nothing when it
+ * has not fast_pending. */
+void tcp_fast_open_done(struct tcp_room *tcp, struct tcp_conn *c, int reason, weir_time now);
+
+/* Client, before the first SYN, all other options being set: sets the option, if any, which refers to
+ * what is known of the path, and answers how much of the queue may go with it. */
 uint32_t tcp_fast_open_offer(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_options *o,
                              weir_time now);
 
@@ -405,41 +461,77 @@ bool tcp_fast_open_invariants(const struct tcp_room *tcp);
 void tcp_pmtud_report(struct tcp_room *tcp, struct tcp_conn *c, const struct net_error *error,
                       weir_time now);
 
-/* The path was looked up anew: `mtu` is what routes and reports say. Sets c->mtu. */
-void tcp_pmtud_path(struct tcp_room *tcp, struct tcp_conn *c, uint32_t mtu, weir_time now);
+/* The path was looked up anew: *pmtu is what routes and reports say. Sets mtu and may_fragment; up only
+ * while nothing is established, or when there are to be no probes. */
+void tcp_pmtud_path(struct tcp_room *tcp, struct tcp_conn *c, const struct pmtu *pmtu,
+                    weir_time now);
 
 /* snd_una has moved (the log is not trimmed yet): sizes that arrived, a probe that did, a report that
  * is refuted or proved. */
 void tcp_pmtud_acked(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
-/* The retransmission timer expired: a pending report is believed; after several in a row, large
- * segments are thought to vanish. */
-void tcp_pmtud_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+/* The retransmission timer expired, and recovery knows: a pending report is believed; after several
+ * expiries in a row, large segments are thought to vanish. True: the size alone was to blame. */
+bool tcp_pmtud_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
 /* Is what recovery takes for lost the probe alone? Then cwnd is not reduced (RFC 4821 7.6.2). The probe
  * is given up. */
 bool tcp_pmtud_probe_lost(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
-/* Payload of a probe that may go now, with nothing but new data; 0: none. Pure. */
+/* A visit of output's begins: when the search has come to its end, it rests. Constant, mostly a
+ * comparison; a route lookup when a search is due and would have data for it. */
+void tcp_pmtud_look(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* Payload of the probe that goes next, of new data, once cwnd and window let it; 0: none. Pure. */
 uint16_t tcp_pmtud_probe(const struct tcp_room *tcp, const struct tcp_conn *c, weir_time now);
 
-/* A probe of the path went out as [start, end). */
-void tcp_pmtud_sent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end,
-                    weir_time now);
+/* A report waits for evidence, and its test, of two segments, has not gone out. */
+enum { TCP_PMTUD_TESTS = 2 };
+
+static inline bool tcp_pmtud_test_due(const struct tcp_flight *f)
+{
+    return f->report_mtu != 0 && f->report_tests < TCP_PMTUD_TESTS;
+}
+
+/* Plan the next segment of the test; false: there is none to be made. Pure. */
+bool tcp_pmtud_test(const struct tcp_room *tcp, const struct tcp_conn *c, struct tcp_plan *p);
+
+/* [plan->seq, end) went out, and was `sized` for one of the two, or went `again`. */
+void tcp_pmtud_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_plan *plan,
+                    uint64_t end);
 
 /* The largest size still thought possible. */
 uint16_t tcp_pmtud_max(const struct tcp_room *tcp, const struct tcp_conn *c);
 
 /* ======== stuck.c: peers that hold our memory (RFC 6429) ======== */
 
-/* The window, the queue or the state has changed: is it stuck? Constant. */
+/* Put a connection at the end of a list of those that wait, out of the one that it is in, and take it
+ * out of the one that it is in. The bit that tells of it, wants_flight, stuck or idle_fin, is set by
+ * the caller, and cleared here. Constant. */
+void tcp_wait_join(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_list *list);
+void tcp_wait_leave(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* Window, queue, state or outage has changed: is it stuck? Stuck is who has something to send that the
+ * window keeps back, closed or too small to be worth a segment, or has sent something again and again
+ * (R1) without an answer. A little that gets through does not end it. Constant. */
 void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
-/* It ends. */
-void tcp_stuck_leave(struct tcp_room *tcp, struct tcp_conn *c);
+/* For how long it is stuck, in milliseconds; 0: it is not. */
+static inline uint32_t tcp_stuck_for(const struct tcp_conn *c, weir_time now)
+{
+    return c->stuck ? tcp_ms(now) - c->stuck_ms : 0;
+}
 
-/* Memory, endpoints or flights are short: end those stuck longest, a few at a time. */
+/* Packet memory, endpoints or flights may be short: then end those stuck longest, the longest first, a
+ * few at a time, if they are stuck for tcp_stuck_ms. What the last output referred to may be given
+ * back. Constant. */
 void tcp_stuck_relieve(struct tcp_room *tcp, weir_time now);
+
+/* An endpoint is given back. */
+static inline void tcp_stuck_ended(struct tcp_room *tcp, const struct tcp_conn *c)
+{
+    tcp->ending -= c->reason == WEIR_E_PRESSURE;
+}
 
 /* ======== uto.c: RFC 5482 ======== */
 
@@ -455,10 +547,13 @@ uint32_t tcp_user_timeout_ms(const struct tcp_conn *c);
 
 /* ======== tune.c: buffers that suit the path ======== */
 
-/* A connection begins. */
+/* A connection begins, or its RECEIVE_BYTES_MAX has changed: sets rcv_buf. */
 void tcp_tune_begin(struct tcp_conn *c);
 
-/* The application has read: is a larger receive buffer of use? Changes rcv_buf. Constant. */
+/* Data came, and srtt_us8 is 0: what its timestamp says of the round trip. */
+void tcp_tune_echo(struct tcp_conn *c, const struct tcp_segment *s);
+
+/* The application has read: is a larger receive buffer of use? Lets rcv_buf grow. Constant. */
 void tcp_tune_read(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
 /* The send buffer now, in bytes. Pure. */
@@ -478,7 +573,17 @@ void tcp_account_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 void tcp_account_segment_in(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
 void tcp_account_segments_out(struct tcp_room *tcp, struct tcp_conn *c, unsigned segments,
                               const struct tcp_plan *plan);
-void tcp_account_recovery(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* Counters that move seldom. */
+enum tcp_account_item {
+    TCP_ACCOUNT_RECOVERY, /* a fast recovery begins */
+    TCP_ACCOUNT_TIMEOUT,  /* cwnd is reduced by a timeout */
+    TCP_ACCOUNT_DUPACK_IN,
+    TCP_ACCOUNT_DUPACK_OUT,
+    TCP_ACCOUNT_ZERO_WINDOW_IN, /* a window is told to be closed, and was not before */
+    TCP_ACCOUNT_ZERO_WINDOW_OUT
+};
+void tcp_account_count(struct tcp_room *tcp, struct tcp_conn *c, enum tcp_account_item item);
 
 /* What limits it now. Pure. */
 enum weir_tcp_limit tcp_account_limit(const struct tcp_room *tcp, const struct tcp_conn *c,
@@ -608,6 +713,10 @@ void txlog_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_run *
 void txlog_segment(const struct tcp_room *tcp, const struct tcp_conn *c, uint64_t seq,
                    uint64_t *start, uint64_t *end);
 
+/* Payload of the largest segment below `una` that was sent once only; 0: none. Linear in the runs that
+ * end there. */
+uint32_t txlog_arrived(const struct tcp_room *tcp, const struct tcp_conn *c, uint64_t una);
+
 /* Everything in [start, end), part of the log, was sent again. */
 void txlog_resent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end);
 
@@ -714,6 +823,7 @@ struct tcp_plan {
     uint8_t what; /* enum tcp_send */
     uint8_t sack; /* SACK blocks to go with it, at most */
     bool again;   /* a retransmission */
+    bool sized;   /* one segment, sent for its size: a probe of the path, or, again, a test (pmtud.c) */
     bool fin;
     bool cwnd_limited; /* cwnd is what keeps the rest back */
     uint16_t mss; /* payload of a full segment now */
@@ -731,6 +841,11 @@ uint16_t tcp_send_mss(const struct tcp_conn *c);
 
 /* The MSS to announce on an interface of this MTU (MUST-14, MUST-67). */
 uint16_t tcp_announced_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4);
+
+/* The same for a SYN, or SYN,ACK, that was sent again `resent` times. From the third time on no more than
+ * the default of a peer that says nothing: where handshakes hardly get through, large segments of the
+ * peer's may not get through at all, and who has to tell it may not be heard (RFC 2923 2.1). */
+uint16_t tcp_syn_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4, unsigned resent);
 
 /* Something changed that may let it send: link it on the ready list. Constant. A connection that
  * ends stays on the list until output passes it over. */

@@ -11,42 +11,19 @@ _Static_assert(sizeof(struct tcp_run) <= SLOT_BYTES, "a run fits its slot");
 
 /* ---- flights ---- */
 
-static void list_append(struct tcp_room *tcp, struct tcp_conn *c)
-{
-    struct tcp_list *list = &tcp->want_flight;
-    c->wants_flight = true;
-    c->flight_next = TCP_NONE;
-    if (list->first == TCP_NONE)
-        list->first = tcp_index(c);
-    else
-        tcp_at(tcp, list->last)->flight_next = tcp_index(c);
-    list->last = tcp_index(c);
-}
-
-static struct tcp_conn *list_take(struct tcp_room *tcp)
-{
-    struct tcp_list *list = &tcp->want_flight;
-    if (list->first == TCP_NONE)
-        return NULL;
-    struct tcp_conn *c = tcp_at(tcp, list->first);
-    CHECK(tcp->handler, c->wants_flight);
-    list->first = c->flight_next;
-    if (list->first == TCP_NONE)
-        list->last = TCP_NONE;
-    c->wants_flight = false;
-    c->flight_next = TCP_NONE;
-    return c;
-}
-
 bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c)
 {
     CHECK(tcp->handler, c->flight == TCP_NONE);
     uint32_t index = pool_take(&tcp->flights);
     if (index == POOL_NONE) {
-        if (!c->wants_flight)
-            list_append(tcp, c);
+        if (!c->wants_flight && !c->stuck) { /* who is stuck has a timer that tries again */
+            tcp_wait_join(tcp, c, &tcp->want_flight);
+            c->wants_flight = true;
+        }
         return false;
     }
+    if (c->wants_flight)
+        tcp_wait_leave(tcp, c);
     struct tcp_flight *f = pool_at(&tcp->flights, index);
     ring_init(&f->spilled, tcp->blocks, BLOCKS_4K, 0);
     f->run_first = 0;
@@ -62,6 +39,10 @@ bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c)
     f->timed_out = 0;
     f->recover = c->recovered ? c->snd_una : c->snd_una - 1; /* RFC 6582 3.2 step 1 */
     f->snd_sml = 0;
+    f->probe_start = f->probe_end = 0;
+    f->spared_end = 0;
+    f->report_mtu = 0;
+    f->report_tests = 0;
     c->flight = index;
     return true;
 }
@@ -76,15 +57,12 @@ void tcp_flight_give(struct tcp_room *tcp, struct tcp_conn *c)
     c->recovered = f->recover == c->snd_una;
     pool_give(&tcp->flights, c->flight);
     c->flight = TCP_NONE;
-    for (;;) {
-        struct tcp_conn *next = list_take(tcp);
-        if (next == NULL)
-            return;
-        if (next->flight == TCP_NONE) { /* else it found one since it began to wait */
-            tcp_ready(tcp, next);
-            return;
-        }
-    }
+    if (tcp->want_flight.first == TCP_NONE)
+        return;
+    struct tcp_conn *next = tcp_at(tcp, tcp->want_flight.first);
+    CHECK(tcp->handler, next->wants_flight && next->flight == TCP_NONE);
+    tcp_wait_leave(tcp, next);
+    tcp_ready(tcp, next);
 }
 
 /* ---- runs ---- */
@@ -233,6 +211,27 @@ void txlog_segment(const struct tcp_room *tcp, const struct tcp_conn *c, uint64_
     *start = run->start + (uint64_t)k * run->mss;
     *end = segment_end(c, run, k);
     CHECK(tcp->handler, *start <= seq && seq < *end);
+}
+
+uint32_t txlog_arrived(const struct tcp_room *tcp, const struct tcp_conn *c, uint64_t una)
+{
+    const struct tcp_flight *f = tcp_flight(tcp, c);
+    CHECK(tcp->handler, f != NULL);
+    uint32_t most = 0;
+    for (uint64_t n = f->run_first; n < f->run_end; n++) {
+        const struct tcp_run *run = run_seen(f, n);
+        if (run->start >= una)
+            break;
+        uint64_t end = data_end(c, run);
+        uint32_t bytes = (uint32_t)((una < end ? una : end) - run->start), size = 0;
+        unsigned whole = bytes / run->mss;
+        if (whole > 0 && (~run->retransmitted & UINT64_MAX >> (64 - whole)) != 0)
+            size = run->mss;
+        else if (whole == 0 && una >= end && !was_resent(run, 0))
+            size = bytes;
+        most = size > most ? size : most;
+    }
+    return most;
 }
 
 void txlog_resent(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end)

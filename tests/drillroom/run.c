@@ -82,6 +82,7 @@ static void test_each_field_of_a_packet_is_compared(void **state)
         {"[tos 4] P. 1:101(100) ack 1", "tos"},
         {"[ttl 63] P. 1:101(100) ack 1", "ttl"},
         {"[dport 1] P. 1:101(100) ack 1", "ports"},
+        {"[nodf] P. 1:101(100) ack 1", "DF"},
         {"{2} P. 1:101(100) ack 1", "flow"},
         {"udp (100)", "protocol"},
     };
@@ -144,6 +145,43 @@ static void test_results_of_calls_are_compared(void **state)
     fails("+0 poll([{fd=4, events=POLLIN|POLLOUT, revents=POLLIN}], 1, 0) = 1", "revents of 4");
     fails("+0 close(9) = 0", "EBADF");
     fails("+0 %{ assert tcpi_state == 2 }%", "tcpi_state = 1");
+    fails("+0 %{ assert count_passive_opens == 2 }%", "count_passive_opens = 1");
+    fails("+0 weir_asked(4) = 5", "returned -1 EINVAL and should return 5");
+    fails("+0 weir_decide(5, WEIR_TCP_ADMIT) = 0", "EBADF");
+}
+
+/* The SYN holds back for the data, and is none of fast open's: the option is not on. */
+static void test_connect_leaves_the_syn_to_the_first_write(void **state)
+{
+    (void)state;
+    static const char begin[] = "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+                                "+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
+                                "+0 setsockopt(3, SOL_TCP, TCP_FASTOPEN_CONNECT, [1], 4) = 0\n"
+                                "+0 connect(3, ..., ...) = 0\n";
+    char text[2000];
+    snprintf(text, sizeof text, "%s+.1 write(3, ..., 10) = 10\n+0 > S 0:0(0) <...>\n", begin);
+    passes(text);
+    snprintf(text, sizeof text, "%s+0 > S 0:0(0) <...>\n", begin);
+    expect(text, DRILL_FAILED, 5, "no packet was sent");
+    passes("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+           "+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n"
+           "+0 sendto(3, ..., 10, MSG_FASTOPEN, ..., ...) = 10\n"
+           "+0 > S 0:0(0) <...>\n"
+           "+.01 < S. 0:0(0) ack 1 win 1000\n"
+           "+0 > P. 1:11(10) ack 1\n");
+    passes("0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"
+           "+0...0.01 sendto(3, ..., 10, MSG_FASTOPEN, ..., ...) = 10\n"
+           "+0 > S 0:0(0) <...>\n"
+           "+.01 < S. 0:0(0) ack 1 win 1000\n"
+           "+0 > P. 1:11(10) ack 1\n");
+}
+
+static void test_sequence_number_may_be_any(void **state)
+{
+    (void)state;
+    passes(OPEN "+0 write(4, ..., 100) = 100\n+0 > [anyseq] P. 7:107(100) ack 1\n");
+    expect(OPEN "+0 write(4, ..., 100) = 100\n+0 > [anyseq] P. 7:108(101) ack 1\n", DRILL_FAILED, 11,
+           "differs in: length");
 }
 
 static void test_data_is_compared(void **state)
@@ -194,6 +232,8 @@ static void test_wrong_scripts_are_no_failures(void **state)
     expect("\n--mtu=67\n", DRILL_BROKEN, 2, "impossible");
     expect("--tcp_time_wait_ms=1\n", DRILL_BROKEN, 1, "tcp_time_wait_ms");
     expect("0 < icmp source_quench\n", DRILL_BROKEN, 1, "no packet yet");
+    expect("0 < S 0:0(0) win 1 <FO TFO_COOKIE,nop,nop>\n", DRILL_BROKEN, 1, "not shown");
+    expect("0 %{ assert count_what }%\n", DRILL_BROKEN, 1, "count_what");
 }
 
 static void test_script_that_goes_on_reports_all(void **state)
@@ -307,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_packet_that_does_not_come_is_a_failure),
         cmocka_unit_test(test_packet_that_nobody_expects_is_a_failure),
         cmocka_unit_test(test_results_of_calls_are_compared),
+        cmocka_unit_test(test_connect_leaves_the_syn_to_the_first_write),
+        cmocka_unit_test(test_sequence_number_may_be_any),
         cmocka_unit_test(test_data_is_compared),
         cmocka_unit_test(test_call_that_blocks_must_end_in_time),
         cmocka_unit_test(test_poll_waits_as_long_as_it_says),

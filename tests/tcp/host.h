@@ -101,7 +101,8 @@ static inline struct host *host_open_with(const struct weir_config *config, uint
                                        .events = &h->events,
                                        .handler = &room_handler,
                                        .key = key,
-                                       .config = &h->config},
+                                       .config = &h->config,
+                                       .now = h->now},
              room_memory(&h->mem[2], tcp_size(config)));
     struct weir_iface_config iface = {
         .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = MTU};

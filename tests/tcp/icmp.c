@@ -1,54 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * ICMP errors about segments: RFC 9293 3.9.2.2, RFC 5927, RFC 5461, RFC 1191, RFC 8201. */
-#include "pair.h"
-
-enum { UNREACHABLE4 = 3, QUENCH4 = 4, EXCEEDED4 = 11, UNREACHABLE6 = 1, TOO_BIG6 = 2 };
-
-static uint32_t sum_words(uint32_t sum, const uint8_t *p, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        sum += (uint32_t)p[i] << ((i & 1) != 0 ? 0 : 8);
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return sum;
-}
+#include "icmp_error.h"
 
 /* An error of a router's that quotes `packet`, given to side 0: its drop reason. */
 static unsigned give_error(struct pair *p, uint8_t type, uint8_t code, uint16_t mtu,
                            const uint8_t *packet, size_t len)
 {
-    uint8_t b[PAIR_PACKET_MAX] = {0};
-    bool ip4 = packet[0] >> 4 == 4;
-    size_t ip = ip4 ? 20 : 40, n = len < 500 ? len : 500;
-    uint8_t *icmp = b + ip;
-    icmp[0] = type;
-    icmp[1] = code;
-    store16(icmp + 6, mtu);
-    memcpy(icmp + 8, packet, n);
-    n += 8;
-    if (ip4) {
-        b[0] = 0x45;
-        store16(b + 2, (uint16_t)(ip + n));
-        b[8] = 60;
-        b[9] = 1;
-        memcpy(b + 12, pair_addr("10.0.0.254").bytes + 12, 4);
-        memcpy(b + 16, packet + 12, 4);
-        store16(b + 10, (uint16_t)~sum_words(0, b, 20));
-        store16(icmp + 2, (uint16_t)~sum_words(0, icmp, n));
-    } else {
-        uint8_t tail[8] = {0, 0, (uint8_t)(n >> 8), (uint8_t)n, 0, 0, 0, 58};
-        b[0] = 0x60;
-        store16(b + 4, (uint16_t)n);
-        b[6] = 58;
-        b[7] = 60;
-        memcpy(b + 8, pair_addr("2001:db8::fe").bytes, 16);
-        memcpy(b + 24, packet + 8, 16);
-        uint32_t sum = sum_words(sum_words(0, b + 8, 32), tail, 8);
-        store16(icmp + 2, (uint16_t)~sum_words(sum, icmp, n));
-    }
+    uint8_t b[PAIR_PACKET_MAX];
+    size_t n = make_error(b, type, code, mtu, packet, len);
     struct weir_stats before, after;
     weir_stack_stats(p->side[0].stack, 0, &before);
-    pair_input(p, 0, b, ip + n);
+    pair_input(p, 0, b, n);
     weir_stack_stats(p->side[0].stack, 0, &after);
     for (unsigned i = 0; i < WEIR_DROP_COUNT; i++)
         if (after.drop[i] != before.drop[i])

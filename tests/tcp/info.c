@@ -354,7 +354,7 @@ static void test_names(void **state)
     assert_string_equal(weir_tcp_recovery_name(WEIR_TCP_LOSS), "loss");
     assert_string_equal(weir_tcp_recovery_name(WEIR_TCP_LOSS + 1), "?");
     assert_string_equal(weir_tcp_timer_name(WEIR_TCP_TIMER_FIN_WAIT_2), "fin-wait-2");
-    assert_string_equal(weir_tcp_timer_name(WEIR_TCP_TIMER_CORK + 1), "?");
+    assert_string_equal(weir_tcp_timer_name(WEIR_TCP_TIMER_ORPHAN + 1), "?");
     assert_string_equal(weir_tcp_setting_name(WEIR_TCP_NODELAY), "NODELAY");
     assert_non_null(weir_tcp_setting_text(WEIR_TCP_RTO_MIN_MS));
     assert_null(weir_tcp_setting_name(WEIR_TCP_SETTING_COUNT));

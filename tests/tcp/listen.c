@@ -268,7 +268,9 @@ static void test_those_that_wait_are_accepted_in_their_order(void **state)
 static void test_SYNs_beyond_the_limit_of_handshakes_are_dropped(void **state)
 {
     (void)state;
-    struct host *h = host_open();
+    struct weir_config config = host_config();
+    config.tcp_syn_cookies = 0;
+    struct host *h = host_open_with(&config, 1);
     listen_on(h, NULL, 80, 4);
     for (uint16_t i = 1; i <= 16; i++)
         begin(h, i);

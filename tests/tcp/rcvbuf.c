@@ -218,6 +218,7 @@ static void test_I_25_a_buffer_made_smaller_takes_nothing_back(void **state)
     open_window(r);
     uint64_t edge = r->c->rcv_edge;
     r->c->set.receive_bytes_max = 2048;
+    tcp_tune_begin(r->c);
     for (uint64_t at = 0; r->c->rcv_nxt < edge;) {
         uint32_t n = edge - r->c->rcv_nxt < 8000 ? (uint32_t)(edge - r->c->rcv_nxt) : 8000;
         arrive(r, at, n);
@@ -240,6 +241,7 @@ static void test_a_buffer_smaller_than_a_unit_still_opens(void **state)
     (void)state;
     struct receiver *r = receiver_new((struct receiver_config){.receive_bytes_max = 1073676288});
     r->c->set.receive_bytes_max = 2048;
+    tcp_tune_begin(r->c);
     assert_int_equal(r->c->rcv_scale, 14);
     for (uint64_t at = 0, n = 0; n < 100; n++) {
         uint32_t len = window(r) < 10000 ? (uint32_t)window(r) : 10000;

@@ -32,7 +32,8 @@ static const struct weir_assert handler = {.fn = on_assert};
 /* How a connection is set up; zeros are replaced by what is usual. */
 struct receiver_config {
     uint32_t irs;               /* default 1000 */
-    uint32_t receive_bytes_max; /* default: of the settings */
+    uint32_t receive_bytes_max; /* default 262144 */
+    bool tune;                  /* as its settings say; else the buffer has that size at once */
     uint32_t ranges_max;        /* islands of the connection, default 100 */
     uint32_t ranges_pool;       /* of all, default 1000 */
     uint32_t holes;             /* default 4 */
@@ -93,17 +94,19 @@ static inline void conn_setup(struct receiver *r, const struct receiver_config *
 {
     struct tcp_conn *c = r->c;
     uint32_t irs = want->irs != 0 ? want->irs : 1000;
-    *c = (struct tcp_conn){.state = WEIR_TCP_ESTABLISHED};
+    *c = (struct tcp_conn){.state = WEIR_TCP_ESTABLISHED, .srtt_us8 = 8, .rtt_us_min = 1};
+    c->account = TCP_NONE;
     c->source.handle = (weir_handle){0, 1};
     c->timer.kind = NET_TIMER_TCP;
     c->local = c->remote = addr_from_ip4((struct ip4_addr){{10, 0, 0, 1}});
     tcp_settings_default(&c->set);
-    if (want->receive_bytes_max != 0)
-        c->set.receive_bytes_max = want->receive_bytes_max;
+    c->set.receive_bytes_max = want->receive_bytes_max != 0 ? want->receive_bytes_max : 262144;
+    c->set.tune = want->tune;
+    tcp_tune_begin(c);
     c->mss_peer = want->mss != 0 ? want->mss : 1460;
     c->mtu = (uint16_t)(c->mss_peer + 40);
     c->flight = c->holes = c->listener = TCP_NONE;
-    c->ready_next = c->flight_next = c->accept_next = TCP_NONE;
+    c->ready_next = c->wait_next = c->wait_prev = c->accept_next = TCP_NONE;
     c->repair_at = c->delack_at = c->idle_at = WEIR_TIME_NEVER;
     c->iss = seq_make(500);
     c->snd_una = c->snd_nxt = c->snd_max = tcp_iss(c) + 1;

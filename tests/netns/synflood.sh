@@ -1,0 +1,107 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A SYN flood by a raw socket against `weir host` (ATK-SYN-01): an established download goes on, honest
+# clients connect, memory is at its cap, and afterwards it is as it was.
+#     synflood.sh WEIR FLOODER tun|tap [RATE]
+. "$(dirname "$0")/lib.sh"
+need curl python3
+flooder=$1
+device=$2
+rate=${3:-50000}
+device_args "$device"
+records=1024 # tcp_syn_received_max
+calm_s=4 flood_s=12
+network=() gateway=
+if [ "$device" = tap ]; then # some in the name of neighbours that do not exist
+    network=(10.9.0.0)
+    gateway=,10.9.0.1
+fi
+www=$scratch/www
+control=$scratch/control
+mkdir -p "$www"
+head -c 1000 /dev/urandom >"$www/1000"
+truncate -s 4G "$www/large"
+
+# One number about the host: bytes of the largest connection; or how many are in a state; or a counter.
+ask() { # ask download|STATE|COUNTER
+    local what=$1 option=-a
+    case $what in
+    cookies_*) option=-s ;;
+    esac
+    "$weir" netstat --control "$control" --json $option | python3 -c '
+import json, sys
+what = sys.argv[1]
+said = json.load(sys.stdin)
+if "tcp" in said:
+    print(said["tcp"][what])
+elif what == "download":
+    print(max([c.get("bytes_acked", 0) for c in said], default=0))
+else:
+    print(sum(c["state"] == what for c in said))' "$what"
+}
+
+resident_kb() {
+    awk '$1 == "VmRSS:" { print $2 }' "/proc/$host/status"
+}
+
+# Bytes a second of the download over some seconds.
+goodput() { # goodput SECONDS
+    local from to begin end
+    from=$(ask download)
+    begin=$(date +%s%N)
+    sleep "$1"
+    to=$(ask download)
+    end=$(date +%s%N)
+    echo $(((to - from) * 1000 / ((end - begin) / 1000000)))
+}
+
+# A thousand connections, 20 at a time, each for one small file: how many were served.
+thousand() {
+    timeout 30 curl -sS --max-time 15 -H 'Connection: close' --parallel --parallel-max 20 -o /dev/null \
+        -w '%{http_code}\n' "http://$ip4/1000?[1-1000]" 2>"$scratch/curl.err" | grep -c 200
+}
+
+is_flooding() { [ "$(ask cookies_out)" -gt 0 ]; }
+is_alone() { [ "$(ask ESTABLISHED)" = 0 ]; }
+
+host_start "${args[@]}" "${args4[@]}" --route "0.0.0.0/0$gateway" --stats --http "$www" --control "$control"
+ip link set $link txqueuelen 10000 # what is lost there never reaches weir
+check "a thousand connections without a flood" test "$(thousand)" = 1000
+timeout 38 curl -sS --limit-rate 20M -o /dev/null "http://$ip4/large" 2>/dev/null &
+download=$!
+try test "$(ask ESTABLISHED)" = 1
+calm=$(goodput $calm_s)
+before_kb=$(resident_kb)
+
+"$flooder" $ip4 80 "$rate" $flood_s "${network[@]}" >"$scratch/flooded" 2>"$scratch/flood.err" &
+flood=$!
+check "a flood uses up the records" try is_flooding
+stormy=$(goodput $calm_s)
+begin=$SECONDS
+served=$(thousand)
+took=$((SECONDS - begin))
+waiting=$(ask SYN-RECEIVED)
+flooded_kb=$(resident_kb)
+still=$(kill -0 $flood 2>/dev/null && echo yes)
+wait $flood
+status=$?
+[ $status != 77 ] || skip_all "no right to open a raw socket: $(cat "$scratch/flood.err")"
+read -r sent seconds <"$scratch/flooded"
+echo "# $sent SYNs in $seconds s; goodput $calm before, $stormy bytes/s in the flood;" \
+    "$served of 1000 connections in $took s; resident $before_kb, then $flooded_kb KB;" \
+    "$waiting records; cookies: $(ask cookies_out) out, $(ask cookies_good) good, $(ask cookies_bad) bad"
+check "the flood was one" test "$sent" -ge $((rate * flood_s / 2))
+check "it went on all the time" test "$still" = yes
+check "the download keeps 90 % of its goodput" test $((stormy * 10)) -ge $((calm * 9))
+check "999 of 1000 honest clients connect" test "$served" -ge 999
+check "records are at their cap" test "$waiting" -le $records
+check "and memory at its own" test $((flooded_kb - before_kb)) -le 4096
+kill $download
+wait $download 2>/dev/null
+check "afterwards nobody is connected" try is_alone
+check "and one more is served" test "$(curl -sS --max-time 10 "http://$ip4/1000" | cmp - "$www/1000" && echo same)" = same
+check "it ends when told to" host_end
+for reason in IP4_CHECKSUM TCP_CHECKSUM TCP_SHORT TCP_MEMORY; do
+    check "no packet under $reason" test "$(counter $reason)" = 0
+done
+finish

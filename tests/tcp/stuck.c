@@ -1,0 +1,731 @@
+/* SPDX-License-Identifier: MIT
+ * Peers that hold our memory: who counts as stuck, who goes under pressure and when (RFC 6429 3), and how
+ * long a connection that nobody holds may make no progress. */
+#include "listener.h"
+
+enum { QUEUED = 2000, CONNS = 32, MEMORY_KB = 512, PERCENT = 50 };
+
+/* A connection to port 80, and what its peer has acknowledged. */
+struct peer {
+    uint16_t port;
+    uint32_t iss, una, seq; /* seq: what it sends next */
+    weir_handle handle;
+};
+
+static struct weir_config config_of(void)
+{
+    struct weir_config config = host_config();
+    config.tcp_endpoints_max = CONNS;
+    config.tcp_flights_max = CONNS;
+    config.tcp_syn_received_max = CONNS;
+    config.packet_memory_kb = MEMORY_KB;
+    config.tcp_pressure_percent = PERCENT;
+    return config;
+}
+
+static void drain(struct host *h)
+{
+    struct seg s;
+    while (take(h, &s))
+        ;
+}
+
+/* Read all events: how many were CLOSED with a reason. */
+static unsigned closed_for(struct host *h, int reason)
+{
+    struct weir_event event;
+    unsigned n = 0;
+    while (host_event(h, &event))
+        n += (event.bits & WEIR_EVENT_CLOSED) != 0 && event.error == reason;
+    return n;
+}
+
+/* What it accepts sends at once. */
+static weir_handle listens(struct host *h)
+{
+    weir_handle l = listen_on(h, NULL, 80, CONNS);
+    host_get(h, l)->set.nodelay = true;
+    return l;
+}
+
+static struct peer connects(struct host *h, weir_handle listener, uint16_t port)
+{
+    struct peer p = {.port = port, .iss = begin(h, port), .seq = irs + 1};
+    assert_int_equal(final_ack(h, port, p.iss), WEIR_DROP_NONE);
+    p.handle = accepts(h, listener)->source.handle;
+    p.una = p.iss + 1;
+    return p;
+}
+
+/* The peer acknowledges all up to una + `more`, and tells a window. */
+static void acks(struct host *h, struct peer *p, uint32_t more, uint16_t window)
+{
+    p->una += more;
+    struct seg s = peer_seg(p->port, TCP_ACK, p->seq, p->una);
+    s.window = window;
+    assert_int_equal(give(h, &s), WEIR_DROP_NONE);
+}
+
+static void sends(struct host *h, const struct peer *p, size_t len)
+{
+    struct weir_ref data = {pattern(), len};
+    host_begin(h);
+    assert_int_equal(tcp_send(&h->tcp, host_get(h, p->handle), data, 0), len);
+}
+
+/* It closes its window, and there is more to send. */
+static void sticks(struct host *h, struct peer *p)
+{
+    sends(h, p, 100);
+    drain(h);
+    acks(h, p, 100, 0);
+    sends(h, p, QUEUED);
+    drain(h);
+}
+
+static uint32_t stuck_ms(struct host *h, const struct peer *p)
+{
+    struct weir_tcp_info info;
+    host_begin(h);
+    tcp_info(&h->tcp, host_get(h, p->handle), &info);
+    return info.stuck_ms;
+}
+
+static unsigned state_of(struct host *h, const struct peer *p)
+{
+    return host_get(h, p->handle)->state;
+}
+
+/* The probes of all these peers are answered, with a window, while time passes. */
+static void pass_answered(struct host *h, struct peer *p, unsigned n, uint16_t window, weir_time ns)
+{
+    for (weir_time end = h->now + ns; h->now < end;) {
+        struct seg s;
+        host_pass(h, 100 * MS);
+        while (take(h, &s))
+            for (unsigned i = 0; i < n; i++)
+                if (s.to_port == p[i].port && (s.flags & TCP_RST) == 0)
+                    acks(h, &p[i], 0, window);
+    }
+}
+
+/* ---- who is stuck ---- */
+
+static void test_stuck_is_who_keeps_us_from_sending(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    acks(h, &p, 0, 0); /* a closed window alone holds up nobody */
+    host_pass(h, 10 * S);
+    assert_int_equal(stuck_ms(h, &p), 0);
+    sends(h, &p, QUEUED);
+    pass_answered(h, &p, 1, 0, 20 * S);
+    assert_in_range(stuck_ms(h, &p), 20000, 20001);
+    acks(h, &p, 0, 30000);
+    assert_int_equal(stuck_ms(h, &p), 0);
+    drain(h);
+    acks(h, &p, QUEUED, 30000);
+    assert_int_equal(stuck_ms(h, &p), 0);
+    host_close(h);
+}
+
+/* A byte every five seconds: RFC 9293 3.8.6.2.1 would rather send nothing. */
+static void test_a_peer_that_takes_a_byte_now_and_then_is_stuck(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sticks(h, &p);
+    for (unsigned i = 0; i < 20; i++) {
+        acks(h, &p, 0, 1);
+        pass_answered(h, &p, 1, 1, 5 * S);
+        drain(h);
+        acks(h, &p, host_get(h, p.handle)->snd_max > host_get(h, p.handle)->snd_una, 0);
+    }
+    assert_in_range(p.una - p.iss - 101, 15, 25);
+    assert_true(stuck_ms(h, &p) >= 100000);
+    acks(h, &p, 0, 30000);
+    assert_int_equal(stuck_ms(h, &p), 0);
+    drain(h);
+    host_close(h);
+}
+
+/* A window that was never larger is no small one. */
+static void test_a_small_window_that_is_all_the_peer_has_does_not_count(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct seg s = peer_seg(4000, TCP_SYN, irs, 0);
+    s.window = 100;
+    assert_int_equal(give(h, &s), WEIR_DROP_NONE);
+    struct peer p = {.port = 4000, .iss = must_take(h).seq, .seq = irs + 1};
+    p.una = p.iss + 1;
+    acks(h, &p, 0, 100);
+    p.handle = accepts(h, l)->source.handle;
+    sends(h, &p, QUEUED);
+    for (unsigned i = 0; i < 5; i++) {
+        host_pass(h, 1 * S);
+        assert_int_equal(must_take(h).len, 100);
+        drain(h);
+        assert_int_equal(stuck_ms(h, &p), 0);
+        acks(h, &p, 100, 100);
+    }
+    drain(h);
+    host_close(h);
+}
+
+/* From R1 on (RFC 9293 3.8.3): data was sent again three times. */
+static void test_a_peer_that_falls_silent_is_stuck(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sends(h, &p, 100);
+    drain(h);
+    unsigned times = 0;
+    weir_time begun = h->now;
+    while (stuck_ms(h, &p) == 0) {
+        struct seg s;
+        assert_true(h->now - begun < 60 * S);
+        host_pass(h, 10 * MS);
+        while (take(h, &s))
+            times += s.len == 100;
+    }
+    assert_int_equal(times, 3);
+    acks(h, &p, 100, 30000);
+    assert_int_equal(stuck_ms(h, &p), 0);
+    host_close(h);
+}
+
+/* Would it be pressure if `bytes` more were in use? */
+static bool is_short(const struct host *h, uint64_t bytes)
+{
+    return (blocks_free_bytes(&h->blocks) - bytes) * 100 < (uint64_t)MEMORY_KB * 1024 * PERCENT;
+}
+
+/* As many peers as can be stuck without pressure, the first of all for the longest. */
+static unsigned fill(struct host *h, weir_handle l, struct peer *p)
+{
+    unsigned n = 0;
+    for (; !is_short(h, 4 * 16384); n++) {
+        assert_true(n < CONNS - 4);
+        p[n] = connects(h, l, (uint16_t)(4000 + n));
+        sticks(h, &p[n]);
+        host_pass(h, 100 * MS);
+        drain(h);
+    }
+    assert_true(n >= 5);
+    return n;
+}
+
+/* ---- without pressure ---- */
+
+/* MUST-37. */
+static void test_I_23_without_pressure_nobody_goes(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    struct host *h = host_open_with(&config, 1);
+    struct peer p[CONNS];
+    unsigned n = fill(h, listens(h), p);
+    pass_answered(h, p, n, 0, 1000 * S);
+    for (unsigned i = 0; i < n; i++) {
+        assert_int_equal(state_of(h, &p[i]), WEIR_TCP_ESTABLISHED);
+        assert_true(stuck_ms(h, &p[i]) >= 1000000);
+    }
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    host_close(h);
+}
+
+/* ---- packet memory ---- */
+
+/* What a connection that was given up has left. */
+static void assert_gone(struct host *h, const struct peer *p)
+{
+    struct tcp_conn *c = host_get(h, p->handle);
+    uint8_t byte;
+    assert_int_equal(c->state, WEIR_TCP_CLOSED);
+    assert_int_equal(c->reason, WEIR_E_PRESSURE);
+    assert_true(ring_is_empty(&c->send) && ring_is_empty(&c->receive));
+    assert_int_equal(tcp_receive(&h->tcp, c, &byte, 1, 0), WEIR_E_PRESSURE);
+    assert_int_equal(tcp_receive(&h->tcp, c, &byte, 1, 0), WEIR_E_CLOSED);
+}
+
+/* More is in use by an honest one, until there is pressure. */
+static void press(struct host *h, const struct peer *honest)
+{
+    while (!is_short(h, 0))
+        sends(h, honest, 8000);
+}
+
+static void test_ATK_RES_04_under_pressure_the_longest_stuck_goes(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[CONNS], honest;
+    unsigned n = fill(h, l, p);
+    acks(h, &p[0], 0, 30000); /* the first is good again, and then stuck last */
+    drain(h);
+    acks(h, &p[0], QUEUED, 0);
+    sends(h, &p[0], QUEUED);
+    struct seg data = peer_seg(p[1].port, TCP_ACK | TCP_PSH, irs + 1, p[1].una);
+    data.window = 0;
+    data.data = pattern();
+    data.len = 100;
+    assert_int_equal(give(h, &data), WEIR_DROP_NONE); /* not read */
+    p[1].seq += 100;
+    pass_answered(h, p, n, 0, 60 * S);
+    honest = connects(h, l, 3999);
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    drain(h);
+    press(h, &honest);
+    assert_int_equal(h->tcp.count.stuck_given_up, 0); /* calls let what was sent be */
+    host_pass(h, 1);
+    assert_false(is_short(h, 0)); /* what they held is free at once */
+    unsigned gone = (unsigned)h->tcp.count.stuck_given_up;
+    assert_in_range(gone, 1, 2);
+    struct seg s = must_take(h); /* the peer is told */
+    assert_int_equal(s.to_port, p[1].port);
+    assert_int_equal(s.flags, TCP_RST | TCP_ACK);
+    assert_int_equal(s.seq, p[1].una);
+    assert_int_equal(s.ack, irs + 101);
+    drain(h);
+    assert_int_equal(closed_for(h, WEIR_E_PRESSURE), gone);
+    for (unsigned i = 0; i < n; i++)
+        if (i >= 1 && i <= gone)
+            assert_gone(h, &p[i]);
+        else
+            assert_int_equal(state_of(h, &p[i]), WEIR_TCP_ESTABLISHED);
+    pass_answered(h, p, n, 0, 60 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, gone); /* that was enough */
+    host_close(h);
+}
+
+/* All of them when need be, but not more than eight in a call: it is bounded. */
+static void test_a_few_go_at_a_time(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[CONNS];
+    h->config.tcp_stuck_ms = 3600000;
+    for (unsigned i = 0; i < 20; i++) {
+        p[i] = connects(h, l, (uint16_t)(4000 + i));
+        sticks(h, &p[i]);
+    }
+    pass_answered(h, p, 20, 0, 60 * S);
+    h->config.tcp_stuck_ms = 10000;
+    h->config.tcp_pressure_percent = 90;
+    host_begin(h);
+    assert_int_equal(h->tcp.count.stuck_given_up, 8);
+    host_begin(h);
+    assert_in_range(h->tcp.count.stuck_given_up, 15, 16);
+    for (unsigned i = 0; i < 20; i++)
+        if (i < h->tcp.count.stuck_given_up)
+            assert_gone(h, &p[i]);
+        else
+            assert_int_equal(state_of(h, &p[i]), WEIR_TCP_ESTABLISHED);
+    host_close(h);
+}
+
+static void test_who_is_stuck_for_a_short_time_stays(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_stuck_ms = 5000;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[CONNS];
+    unsigned n = 0;
+    for (; !is_short(h, 0); n++) {
+        p[n] = connects(h, l, (uint16_t)(4000 + n));
+        sticks(h, &p[n]);
+    }
+    weir_time begun = h->now;
+    while (h->tcp.count.stuck_given_up == 0) {
+        assert_true(h->now - begun < 10 * S);
+        pass_answered(h, p, n, 0, 100 * MS);
+    }
+    assert_in_range(h->now - begun, 4900 * MS, 5100 * MS);
+    unsigned gone = (unsigned)h->tcp.count.stuck_given_up;
+    assert_in_range(gone, 1, 2);
+    assert_gone(h, &p[0]);
+    pass_answered(h, p, n, 0, 60 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, gone); /* that was enough */
+    host_close(h);
+}
+
+static void test_pressure_of_memory_can_be_turned_off(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_pressure_percent = 0;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[20];
+    for (unsigned i = 0; i < 20; i++) {
+        p[i] = connects(h, l, (uint16_t)(4000 + i));
+        sticks(h, &p[i]);
+    }
+    assert_true(is_short(h, 0));
+    pass_answered(h, p, 20, 0, 100 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    host_close(h);
+}
+
+/* A block that is refused is pressure, however much is free for urgent uses: one goes for each. */
+static void test_a_refusal_is_pressure(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_pressure_percent = 1;
+    config.packet_memory_reserve_kb = MEMORY_KB / 2;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[CONNS];
+    unsigned n = 0;
+    for (; blocks_free_bytes(&h->blocks) > MEMORY_KB * 1024 / 2 + 2 * 16384; n++) {
+        p[n] = connects(h, l, (uint16_t)(4000 + n));
+        sticks(h, &p[n]);
+    }
+    pass_answered(h, p, n, 0, 60 * S);
+    struct peer honest[4];
+    for (unsigned i = 0; i < 4; i++)
+        honest[i] = connects(h, l, (uint16_t)(3000 + i));
+    uint64_t before = h->blocks.failures[BLOCKS_NORMAL];
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    for (unsigned i = 0; i < 4 && h->blocks.failures[BLOCKS_NORMAL] == before; i++) {
+        struct weir_ref data = {pattern(), 8000};
+        (void)tcp_send(&h->tcp, host_get(h, honest[i].handle), data, 0);
+    }
+    assert_true(h->blocks.failures[BLOCKS_NORMAL] > before);
+    host_pass(h, 1);
+    assert_int_equal(h->tcp.count.stuck_given_up, 1);
+    assert_gone(h, &p[0]);
+    pass_answered(h, p, n, 0, 60 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, 1);
+    host_close(h);
+}
+
+/* ---- endpoints and flights ---- */
+
+static void test_without_an_endpoint_left_the_longest_stuck_goes(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_endpoints_max = 5;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[5];
+    for (unsigned i = 0; i < 3; i++) {
+        p[i] = connects(h, l, (uint16_t)(4000 + i));
+        sticks(h, &p[i]);
+        pass_answered(h, p, i + 1, 0, 100 * MS);
+    }
+    pass_answered(h, p, 3, 0, 60 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    p[3] = connects(h, l, 4003);
+    host_pass(h, 1);
+    assert_int_equal(h->tcp.count.stuck_given_up, 1);
+    assert_gone(h, &p[0]);
+    /* The application is slow to hear of it: nobody else goes meanwhile. */
+    pass_answered(h, p, 3, 0, 60 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, 1);
+    host_begin(h);
+    tcp_close(&h->tcp, host_get(h, p[0].handle), false);
+    assert_int_equal(closed_for(h, WEIR_E_PRESSURE), 1);
+    p[4] = connects(h, l, 4004); /* there is a place for an honest one */
+    host_pass(h, 1);
+    assert_int_equal(h->tcp.count.stuck_given_up, 2);
+    assert_gone(h, &p[1]);
+    host_close(h);
+}
+
+/* Its application has done with it, and its peer does not end: it goes before others. */
+static void test_without_an_endpoint_left_FIN_WAIT_2_ends_early(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_endpoints_max = 5;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[4];
+    for (unsigned i = 0; i < 3; i++)
+        p[i] = connects(h, l, (uint16_t)(4000 + i));
+    sticks(h, &p[0]);
+    for (unsigned i = 1; i < 3; i++) {
+        host_begin(h);
+        tcp_close(&h->tcp, host_get(h, p[i].handle), false);
+        drain(h);
+        acks(h, &p[i], 1, 30000);
+    }
+    pass_answered(h, p, 1, 0, 20 * S);
+    assert_int_equal(h->tcp.count.fin_wait_2_given_up, 0);
+    p[3] = connects(h, l, 4003);
+    host_pass(h, 1);
+    assert_int_equal(h->tcp.count.fin_wait_2_given_up, 1);
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    struct seg s = must_take(h);
+    assert_int_equal(s.to_port, 4001);
+    assert_int_equal(s.flags, TCP_RST | TCP_ACK);
+    assert_int_equal(closed_for(h, WEIR_E_PRESSURE), 1);
+    assert_int_equal(h->tcp.conns.in_use, 4); /* nobody holds it */
+    host_pass(h, 60 * S);
+    assert_int_equal(h->tcp.count.fin_wait_2_given_up, 2);
+    host_close(h);
+}
+
+/* Peers that acknowledge nothing hold the flights, which others need to send at all. */
+static void test_without_a_flight_left_those_go_who_answer_nothing(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_flights_max = 4;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[6];
+    p[5] = connects(h, l, 4005);
+    sticks(h, &p[5]); /* without a flight: of no use here, though it is stuck longest */
+    for (unsigned i = 0; i < 4; i++) {
+        p[i] = connects(h, l, (uint16_t)(4000 + i));
+        sends(h, &p[i], 100);
+        drain(h);
+    }
+    pass_answered(h, &p[5], 1, 0, 30 * S);
+    assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    p[4] = connects(h, l, 4004);
+    sends(h, &p[4], 100);
+    drain(h);
+    host_pass(h, 1);
+    assert_int_equal(h->tcp.count.stuck_given_up, 1);
+    assert_gone(h, &p[0]);
+    bool sent = false;
+    struct seg s;
+    while (take(h, &s))
+        sent |= s.to_port == 4004 && s.len == 100;
+    assert_true(sent);
+    assert_int_equal(state_of(h, &p[5]), WEIR_TCP_ESTABLISHED);
+    host_close(h);
+}
+
+/* ---- those that nobody holds ---- */
+
+static unsigned live(const struct host *h, uint16_t port)
+{
+    for (uint32_t i = 0; i < h->tcp.conns.fresh; i++) {
+        const struct tcp_conn *c = pool_at(&h->tcp.conns, i);
+        if (pool_in_use(&h->tcp.conns, i) && c->remote_port == port)
+            return c->state;
+    }
+    return 0;
+}
+
+static void close_it(struct host *h, const struct peer *p)
+{
+    host_begin(h);
+    tcp_close(&h->tcp, host_get(h, p->handle), false);
+    drain(h);
+}
+
+/* How long an orphan lasts whose peer answers each probe with a window, taking `take` octets of it. */
+static weir_time orphan_lasts(struct host *h, struct peer *p, bool takes_octet)
+{
+    weir_time begun = h->now;
+    while (live(h, p->port) != 0 && live(h, p->port) != WEIR_TCP_CLOSED) {
+        struct seg s;
+        assert_true(h->now - begun < 3600 * S);
+        host_pass(h, 100 * MS);
+        while (take(h, &s))
+            if ((s.flags & TCP_RST) == 0)
+                acks(h, p, takes_octet && s.len == 1 && s.seq == p->una, 0);
+    }
+    return h->now - begun;
+}
+
+static void test_ATK_RES_05_an_orphan_at_a_closed_window_ends(void **state)
+{
+    (void)state;
+    for (unsigned octets = 0; octets < 2; octets++) {
+        struct host *h = host_open();
+        weir_handle l = listens(h);
+        struct peer p = connects(h, l, 4000);
+        sticks(h, &p);
+        pass_answered(h, &p, 1, 0, 600 * S); /* while it is held, for ever */
+        close_it(h, &p);
+        weir_time lasts = orphan_lasts(h, &p, octets == 1);
+        assert_in_range(lasts, 120 * S, 121 * S);
+        assert_int_equal(h->tcp.count.orphans_given_up, 1);
+        assert_int_equal(h->tcp.count.stuck_given_up, 0);
+        assert_int_equal(closed_for(h, WEIR_E_ABORTED), 1);
+        assert_int_equal(h->tcp.conns.in_use, 1);
+        assert_int_equal(h->blocks.bytes_in_use, 0);
+        host_close(h);
+    }
+}
+
+/* The peer has closed, too: LAST-ACK, with data that it does not take. */
+static void test_ATK_RES_06_in_LAST_ACK_alike(void **state)
+{
+    (void)state;
+    for (unsigned silent = 0; silent < 2; silent++) {
+        struct host *h = host_open();
+        weir_handle l = listens(h);
+        struct peer p = connects(h, l, 4000);
+        sticks(h, &p);
+        struct seg fin = peer_seg(4000, TCP_FIN | TCP_ACK, irs + 1, p.una);
+        fin.window = 0;
+        assert_int_equal(give(h, &fin), WEIR_DROP_NONE);
+        close_it(h, &p);
+        assert_int_equal(live(h, 4000), WEIR_TCP_LAST_ACK);
+        weir_time begun = h->now;
+        if (silent) {
+            while (live(h, 4000) == WEIR_TCP_LAST_ACK) {
+                host_pass(h, 100 * MS);
+                drain(h);
+            }
+        } else {
+            for (weir_time t = 0; live(h, 4000) == WEIR_TCP_LAST_ACK; t += 100 * MS) {
+                struct seg s;
+                host_pass(h, 100 * MS);
+                while (take(h, &s)) {
+                    struct seg a = peer_seg(4000, TCP_ACK, irs + 2, p.una);
+                    a.window = 0;
+                    if ((s.flags & TCP_RST) == 0)
+                        give(h, &a);
+                }
+            }
+        }
+        assert_in_range(h->now - begun, 120 * S, 121 * S);
+        assert_int_equal(h->tcp.count.orphans_given_up, 1);
+        assert_int_equal(closed_for(h, WEIR_E_ABORTED), 1);
+        host_close(h);
+    }
+}
+
+static void test_an_orphan_that_makes_progress_lasts(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sends(h, &p, 8000);
+    drain(h);
+    close_it(h, &p);
+    uint32_t end = p.una + 8000;
+    while (p.una != end) { /* not more than 1,000 bytes each 100 s, and the window stays open */
+        host_pass(h, 100 * S);
+        drain(h);
+        const struct tcp_conn *c = pool_at(&h->tcp.conns, p.handle.index);
+        uint32_t sent = (uint32_t)c->snd_max - p.una;
+        uint32_t left = end - p.una < 1000 ? end - p.una : 1000;
+        acks(h, &p, sent < left ? sent : left, 30000);
+        drain(h);
+    }
+    assert_int_equal(live(h, 4000), WEIR_TCP_FIN_WAIT_1);
+    drain(h);
+    acks(h, &p, 1, 30000);
+    assert_int_equal(live(h, 4000), WEIR_TCP_FIN_WAIT_2);
+    assert_int_equal(h->tcp.count.orphans_given_up, 0);
+    host_close(h);
+}
+
+/* What was stuck before it was let go of has its time from then on. */
+static void test_an_orphan_has_its_time_since_it_was_let_go(void **state)
+{
+    (void)state;
+    struct weir_config config = host_config();
+    config.tcp_orphan_ms = 30000;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sticks(h, &p);
+    pass_answered(h, &p, 1, 0, 100 * S);
+    close_it(h, &p);
+    pass_answered(h, &p, 1, 0, 29 * S);
+    assert_int_equal(live(h, 4000), WEIR_TCP_FIN_WAIT_1);
+    acks(h, &p, 0, 30000); /* it reads after all */
+    drain(h);
+    acks(h, &p, QUEUED + 1, 30000);
+    assert_int_equal(live(h, 4000), WEIR_TCP_FIN_WAIT_2);
+    assert_int_equal(h->tcp.count.orphans_given_up, 0);
+    host_close(h);
+}
+
+/* ---- the lists ---- */
+
+/* Whatever peers do, the lists hold: host_input() and the rest look after each step. */
+static void test_any_windows_at_all_leave_the_lists_in_order(void **state)
+{
+    (void)state;
+    enum { PEERS = 8 };
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        struct rng rng = rng_make(seed);
+        struct weir_config config = config_of();
+        config.tcp_flights_max = 3;
+        config.tcp_stuck_ms = 2000;
+        config.packet_memory_kb = 512;
+        struct host *h = host_open_with(&config, seed);
+        weir_handle l = listens(h);
+        struct peer p[PEERS];
+        for (unsigned i = 0; i < PEERS; i++)
+            p[i] = connects(h, l, (uint16_t)(4000 + i));
+        for (unsigned step = 0; step < 300; step++) {
+            static const uint16_t windows[] = {0, 1, 50, 1000, 30000};
+            unsigned i = (unsigned)rng_between(&rng, 0, PEERS - 1);
+            struct tcp_conn *c = tcp_get(&h->tcp, p[i].handle);
+            struct weir_ref data = {pattern(), (size_t)rng_between(&rng, 1, 3000)};
+            host_begin(h);
+            c = tcp_get(&h->tcp, p[i].handle);
+            if (c != NULL && c->state == WEIR_TCP_CLOSED)
+                tcp_close(&h->tcp, c, false);
+            else if (c != NULL && rng_between(&rng, 0, 2) == 0)
+                (void)tcp_send(&h->tcp, c, data, 0);
+            else if (c != NULL && rng_between(&rng, 0, 60) == 0)
+                tcp_close(&h->tcp, c, false);
+            if (c != NULL && c->state >= WEIR_TCP_ESTABLISHED && rng_between(&rng, 0, 1) == 0) {
+                uint64_t out = c->snd_max - c->snd_una;
+                p[i].una = (uint32_t)(c->snd_una + rng_between(&rng, 0, out));
+                struct seg s = peer_seg(p[i].port, TCP_ACK, irs + 1, p[i].una);
+                s.window = windows[rng_between(&rng, 0, 4)];
+                give(h, &s);
+            }
+            host_pass(h, (weir_time)rng_between(&rng, 0, 700) * MS);
+            drain(h);
+            (void)closed_for(h, 0);
+        }
+        host_close(h);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stuck_is_who_keeps_us_from_sending),
+        cmocka_unit_test(test_a_peer_that_takes_a_byte_now_and_then_is_stuck),
+        cmocka_unit_test(test_a_small_window_that_is_all_the_peer_has_does_not_count),
+        cmocka_unit_test(test_a_peer_that_falls_silent_is_stuck),
+        cmocka_unit_test(test_I_23_without_pressure_nobody_goes),
+        cmocka_unit_test(test_ATK_RES_04_under_pressure_the_longest_stuck_goes),
+        cmocka_unit_test(test_a_few_go_at_a_time),
+        cmocka_unit_test(test_who_is_stuck_for_a_short_time_stays),
+        cmocka_unit_test(test_pressure_of_memory_can_be_turned_off),
+        cmocka_unit_test(test_a_refusal_is_pressure),
+        cmocka_unit_test(test_without_an_endpoint_left_the_longest_stuck_goes),
+        cmocka_unit_test(test_without_an_endpoint_left_FIN_WAIT_2_ends_early),
+        cmocka_unit_test(test_without_a_flight_left_those_go_who_answer_nothing),
+        cmocka_unit_test(test_ATK_RES_05_an_orphan_at_a_closed_window_ends),
+        cmocka_unit_test(test_ATK_RES_06_in_LAST_ACK_alike),
+        cmocka_unit_test(test_an_orphan_that_makes_progress_lasts),
+        cmocka_unit_test(test_an_orphan_has_its_time_since_it_was_let_go),
+        cmocka_unit_test(test_any_windows_at_all_leave_the_lists_in_order),
+    };
+    return cmocka_run_group_tests_name("stuck", tests, NULL, NULL);
+}

@@ -30,7 +30,8 @@ struct tcp_host;
 struct tcp_host *tcp_host_new(weir_stack *stack, unsigned connections_max,
                               uint32_t packet_memory_kb);
 
-/* Listeners to come take data that comes with a SYN (RFC 7413): the services may see it more than once. */
+/* Listeners to come take data that comes with a SYN (RFC 7413): the services may see it more than
+ * once. */
 void tcp_host_fast_open(struct tcp_host *host);
 
 /* Listen on a port of all addresses. The service stays the caller's. Errors: those of

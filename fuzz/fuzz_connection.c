@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * A TCP connection, told by the input what to do: segments with any flags near where they matter, with
- * any options; calls of the application; time. After each step all invariants of TCP hold; at the end,
- * when everything was let go and time has passed, nothing is left. */
+ * A few TCP connections, told by the input what to do: segments with any flags near where they matter,
+ * with any options, SYN cookies and fast open cookies that are good or are not; ICMP errors about what was
+ * sent; calls of the application, verdicts among them; time. The first bytes set the stack and the listener.
+ * After each step all invariants of TCP hold; at the end, when everything was let go and time has passed,
+ * nothing is left. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +12,26 @@
 #include "sim/build.h"
 #include "weir/net.h"
 #include "weir/tcp.h"
+#include "wire/tcp_options.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { PORT = 80, PEER_PORT = 4000, STEPS_MAX = 200, OUT_MAX = 64 };
+enum { PORT = 80, PEER_PORT = 4000, STEPS_MAX = 200, OUT_MAX = 64, COOKIE = 8 };
+
+/* Who talks to us: three that have begun it, and one whom we have called. */
+enum { PEERS = 4, CALLED = 3 };
+
+struct peer {
+    uint16_t port, own_port;
+    uint32_t seq, ack; /* next to be sent, and what it has seen of ours */
+    uint32_t ts_echo;  /* the last timestamp of ours */
+};
+
+/* Connections that the application has: accepted, and called. */
+struct held {
+    weir_handle handle;
+    bool open;
+};
 
 struct fuzz {
     const uint8_t *data;
@@ -21,10 +39,10 @@ struct fuzz {
     weir_stack *stack;
     weir_time now;
     struct weir_addr own, peer;
-    weir_handle listener, connection;
-    bool connected;
-    uint32_t seq, ack; /* the peer's: next to be sent, and what it has seen of ours */
-    uint32_t ts_echo;  /* the last timestamp of ours */
+    struct peer peers[PEERS];
+    weir_handle listener, request;
+    struct held held[2];
+    uint8_t cookie[COOKIE]; /* the fast open cookie that the stack has given last */
 };
 
 static unsigned draw(struct fuzz *f)
@@ -47,7 +65,29 @@ static void hold(const struct fuzz *f)
         abort();
 }
 
-/* What the stack sends: so the peer knows where it is. */
+/* What a segment of the stack's tells its peer. */
+static void note(struct fuzz *f, const struct tcp_header *h, const struct weir_tx *tx)
+{
+    const uint8_t *p = tx->headers + tx->header_start;
+    struct tcp_options o;
+    uint32_t end = h->seq.v + tcp_segment_seq_len(h->flags, tx->len - 20U - h->header_len);
+    tcp_options_parse(&o, p + 20 + TCP_HEADER_BYTES, h->header_len - (size_t)TCP_HEADER_BYTES);
+    if ((o.present & TCP_HAS_FAST_OPEN) != 0 && o.fast_open.len == COOKIE)
+        memcpy(f->cookie, o.fast_open.data, COOKIE);
+    for (unsigned i = 0; i < PEERS; i++) {
+        struct peer *peer = &f->peers[i];
+        if (peer->port != h->destination_port)
+            continue;
+        if (i == CALLED)
+            peer->own_port = h->source_port;
+        if ((h->flags & TCP_SYN) != 0 || (int32_t)(end - peer->ack) > 0)
+            peer->ack = end;
+        if ((o.present & TCP_HAS_TIMESTAMPS) != 0)
+            peer->ts_echo = o.ts_val;
+    }
+}
+
+/* What the stack sends: so the peers know where they are. */
 static void collect(struct fuzz *f)
 {
     static struct weir_tx tx[OUT_MAX];
@@ -55,31 +95,38 @@ static void collect(struct fuzz *f)
     for (unsigned i = 0; i < n; i++) {
         const uint8_t *p = tx[i].headers + tx[i].header_start;
         struct tcp_header h;
-        if (p[9] != IP_PROTOCOL_TCP || tcp_parse(&h, p + 20, tx[i].header_len - 20U,
-                                                 tx[i].len - 20U) != WEIR_DROP_NONE)
-            continue;
-        uint32_t end = h.seq.v + tcp_segment_seq_len(h.flags, tx[i].len - 20U - h.header_len);
-        if ((h.flags & TCP_SYN) != 0 || (int32_t)(end - f->ack) > 0)
-            f->ack = end;
-        if (h.header_len >= 32 && load32(p + 40) == 0x0101080aU)
-            f->ts_echo = load32(p + 44);
+        if (p[9] == IP_PROTOCOL_TCP &&
+            tcp_parse(&h, p + 20, tx[i].header_len - 20U, tx[i].len - 20U) == WEIR_DROP_NONE)
+            note(f, &h, &tx[i]);
     }
 }
 
-static void give(struct fuzz *f, const struct build_tcp *tcp)
+static void give(struct fuzz *f, const uint8_t *bytes, uint32_t n)
 {
-    static uint8_t bytes[65536];
-    uint32_t n = build_tcp(bytes, sizeof bytes, tcp);
     struct weir_rx rx = {.head = bytes, .head_len = n, .len = n};
-    weir_stack_input(f->stack, 0, &rx, 1, f->now);
+    if (n > 0)
+        weir_stack_input(f->stack, 0, &rx, 1, f->now);
+}
+
+/* A fast open option: a request, a good cookie, or any. */
+static void fast_open(struct fuzz *f, struct tcp_options *o, uint8_t bytes[COOKIE], unsigned how)
+{
+    o->present |= TCP_HAS_FAST_OPEN;
+    memcpy(bytes, f->cookie, COOKIE);
+    for (unsigned i = 0; i < COOKIE && (how & 2) != 0; i++)
+        bytes[i] = (uint8_t)draw(f);
+    o->fast_open = (struct weir_ref){bytes, (how & 1) != 0 ? COOKIE : 0};
+    o->fast_open_experimental = (how & 8) != 0;
 }
 
 /* Options by the book, or bytes of the input. */
-static size_t options(struct fuzz *f, uint8_t bytes[TCP_OPTION_BYTES_MAX], bool syn)
+static size_t options(struct fuzz *f, const struct peer *peer, uint8_t bytes[TCP_OPTION_BYTES_MAX],
+                      bool syn)
 {
     unsigned how = draw(f);
+    uint8_t cookie[COOKIE];
     size_t len = 0;
-    if (how < 160) {
+    if (how < 200) {
         struct tcp_options o;
         memset(&o, 0, sizeof o);
         o.present = how < 128 ? TCP_HAS_TIMESTAMPS : 0;
@@ -88,7 +135,13 @@ static size_t options(struct fuzz *f, uint8_t bytes[TCP_OPTION_BYTES_MAX], bool 
         o.mss = (uint16_t)(how < 100 ? 1460 : 60);
         o.window_scale = how & 15;
         o.ts_val = (uint32_t)(f->now / WEIR_NS_PER_MS) + (how == 1 ? 0x80000000U : 0);
-        o.ts_ecr = f->ts_echo;
+        o.ts_ecr = peer->ts_echo;
+        if (how >= 160)
+            fast_open(f, &o, cookie, how);
+        if (how >= 160 && (how & 4) != 0) {
+            o.present |= TCP_HAS_USER_TIMEOUT;
+            o.user_timeout = (uint16_t)draw16(f);
+        }
         len = tcp_options_emit(bytes, TCP_OPTION_BYTES_MAX, &o);
     } else {
         for (len = 0; len < (how & 28U) + 4; len++)
@@ -103,15 +156,16 @@ static uint32_t near(unsigned v)
     return (uint32_t)v - 32768U;
 }
 
-static void segment(struct fuzz *f)
+static void segment(struct fuzz *f, struct peer *peer)
 {
     static const uint8_t text[3000];
+    static uint8_t packet[65536];
     static const uint16_t usual[8] = {TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH, TCP_ACK | TCP_FIN,
                                       TCP_ACK | TCP_URG, TCP_SYN, TCP_SYN | TCP_ACK, TCP_RST};
     uint8_t option_bytes[TCP_OPTION_BYTES_MAX];
     unsigned how = draw(f), len = draw16(f) % (sizeof text + 1);
     uint16_t flags = (how & 8) != 0 ? (uint16_t)draw(f) : usual[how & 7];
-    uint32_t seq = f->seq, ack = f->ack;
+    uint32_t seq = peer->seq, ack = peer->ack;
     if ((how & 16) != 0)
         seq += near(draw16(f));
     if ((how & 32) != 0)
@@ -120,8 +174,8 @@ static void segment(struct fuzz *f)
         len = 0;
     struct build_tcp tcp = {
         .ip = {.source = f->peer, .destination = f->own},
-        .source_port = PEER_PORT,
-        .destination_port = PORT,
+        .source_port = peer->port,
+        .destination_port = peer->own_port,
         .seq = seq_make(seq),
         .ack = seq_make(ack),
         .flags = flags,
@@ -129,50 +183,113 @@ static void segment(struct fuzz *f)
         .urgent = (uint16_t)((flags & TCP_URG) != 0 ? draw16(f) : 0),
         .payload = {text, len},
     };
-    size_t n = options(f, option_bytes, (flags & TCP_SYN) != 0);
+    size_t n = options(f, peer, option_bytes, (flags & TCP_SYN) != 0);
     tcp.option_bytes = (struct weir_ref){option_bytes, n};
-    give(f, &tcp);
-    if (seq == f->seq && (flags & TCP_RST) == 0)
-        f->seq += tcp_segment_seq_len(flags, len);
+    give(f, packet, build_tcp(packet, sizeof packet, &tcp));
+    if (seq == peer->seq && (flags & TCP_RST) == 0)
+        peer->seq += tcp_segment_seq_len(flags, len);
+}
+
+/* An ICMP error about what was sent to a peer, or nearly. */
+static void report(struct fuzz *f, const struct peer *peer)
+{
+    static const uint8_t text[1460];
+    static uint8_t packet[65536], quoted[65536];
+    unsigned how = draw(f);
+    uint32_t back = (how & 1) != 0 ? near(draw16(f)) : draw16(f);
+    struct build_tcp tcp = {
+        .ip = {.source = f->own, .destination = f->peer},
+        .source_port = peer->own_port,
+        .destination_port = peer->port,
+        .seq = seq_make(peer->ack - back),
+        .flags = TCP_ACK,
+        .payload = {text, back < sizeof text ? back : sizeof text},
+    };
+    struct build_icmp_error error = {
+        .ip = {.source = f->peer, .destination = f->own},
+        .type = 3,
+        .code = (how & 2) != 0 ? (uint8_t)(how >> 4) : 4,
+        .mtu = draw16(f),
+    };
+    error.packet = (struct weir_ref){quoted, build_tcp(quoted, sizeof quoted, &tcp)};
+    give(f, packet, build_icmp_error(packet, sizeof packet, &error));
+}
+
+/* What is decided about handshakes. */
+static void verdict(struct fuzz *f, unsigned how)
+{
+    struct weir_tcp_request request;
+    if ((how & 16) != 0 && weir_tcp_asked(f->stack, f->listener, &request) == WEIR_OK)
+        f->request = request.handle;
+    if ((how & 32) != 0)
+        (void)weir_tcp_decide(f->stack, f->request, (enum weir_tcp_verdict)(how >> 6));
+}
+
+static void look(struct fuzz *f, weir_handle handle)
+{
+    struct weir_tcp_info info;
+    (void)weir_tcp_info(f->stack, handle, &info);
+    (void)weir_tcp_ready(f->stack, handle);
+    (void)weir_tcp_at_mark(f->stack, handle);
 }
 
 static void call(struct fuzz *f)
 {
     static uint8_t buffer[8192];
     unsigned how = draw(f), len = draw16(f) % (sizeof buffer + 1);
-    if (!f->connected) {
-        f->connected = weir_tcp_accept(f->stack, f->listener, 0, &f->connection) == WEIR_OK;
+    struct held *held = &f->held[how >> 3 & 1];
+    if (!held->open) {
+        held = &f->held[0];
+        if (!held->open)
+            held->open = weir_tcp_accept(f->stack, f->listener, 0, &held->handle) == WEIR_OK;
+        verdict(f, how);
         return;
     }
     switch (how % 8) {
     case 0:
     case 1:
-        (void)weir_tcp_send(f->stack, f->connection, buffer, len, how >> 4 & 7);
+        (void)weir_tcp_send(f->stack, held->handle, buffer, len, how >> 4 & 7);
         break;
     case 2:
     case 3:
-        (void)weir_tcp_receive(f->stack, f->connection, buffer, len, how >> 4 & 10);
+        (void)weir_tcp_receive(f->stack, held->handle, buffer, len, how >> 4 & 10);
         break;
     case 4:
-        (void)weir_tcp_set(f->stack, f->connection, (enum weir_tcp_setting)draw(f), draw16(f));
+        (void)weir_tcp_set(f->stack, held->handle, (enum weir_tcp_setting)draw(f), draw16(f));
         break;
     case 5:
-        (void)weir_tcp_shutdown(f->stack, f->connection, (enum weir_tcp_how)(how >> 4 & 3));
+        (void)weir_tcp_shutdown(f->stack, held->handle, (enum weir_tcp_how)(how >> 4 & 3));
         break;
-    case 6: {
-        struct weir_tcp_info info;
-        (void)weir_tcp_info(f->stack, f->connection, &info);
-        (void)weir_tcp_ready(f->stack, f->connection);
-        (void)weir_tcp_at_mark(f->stack, f->connection);
+    case 6:
+        look(f, held->handle);
+        verdict(f, how);
         break;
-    }
     default:
-        f->connected = false;
+        held->open = false;
         if ((how & 128) != 0)
-            (void)weir_tcp_abort(f->stack, f->connection);
+            (void)weir_tcp_abort(f->stack, held->handle);
         else
-            (void)weir_tcp_close(f->stack, f->connection);
+            (void)weir_tcp_close(f->stack, held->handle);
     }
+}
+
+/* Call the fourth peer, with data in the SYN if a cookie is known. */
+static void connect_out(struct fuzz *f)
+{
+    static const uint8_t text[2000];
+    struct weir_tcp_config tcp = {.size = sizeof tcp};
+    struct held *held = &f->held[1];
+    unsigned how = draw(f);
+    if (held->open)
+        (void)weir_tcp_close(f->stack, held->handle);
+    held->open = weir_tcp_open(f->stack, &tcp, &held->handle) == WEIR_OK;
+    if (!held->open)
+        return;
+    (void)weir_tcp_set(f->stack, held->handle, WEIR_TCP_FAST_OPEN, how & 1);
+    (void)weir_tcp_set(f->stack, held->handle, (enum weir_tcp_setting)draw(f), draw16(f));
+    (void)weir_tcp_connect(f->stack, held->handle, &f->peer, f->peers[CALLED].port);
+    if ((how & 2) != 0)
+        (void)weir_tcp_send(f->stack, held->handle, text, how * 7U, how >> 4 & 7);
 }
 
 static void pass(struct fuzz *f, weir_time by)
@@ -188,10 +305,15 @@ static void pass(struct fuzz *f, weir_time by)
 static void step(struct fuzz *f)
 {
     unsigned what = draw(f);
-    if (what < 150)
-        segment(f);
-    else if (what < 220)
+    struct peer *peer = &f->peers[what >> 1 & 3];
+    if (what < 130)
+        segment(f, peer);
+    else if (what < 150)
+        report(f, peer);
+    else if (what < 205)
         call(f);
+    else if (what < 220)
+        connect_out(f);
     else if (what < 250)
         pass(f, (weir_time)draw16(f) * WEIR_NS_PER_MS);
     else
@@ -201,53 +323,90 @@ static void step(struct fuzz *f)
     hold(f);
 }
 
+/* Little to lay out: a stack is made for every input. */
+static void configure(struct fuzz *f, struct weir_config *config)
+{
+    static const uint8_t pressure[4] = {12, 0, 50, 90};
+    unsigned a = draw(f), b = draw(f);
+    weir_config_default(config);
+    config->packet_memory_kb = 512;
+    config->packet_memory_reserve_kb = 64;
+    config->neighbours_max = config->neighbours_incomplete_max = 8;
+    config->path_mtus_max = config->udp_endpoints_max = 8;
+    config->reassemblies_max = 4;
+    config->tcp_endpoints_max = 6;
+    config->tcp_flights_max = 4;
+    config->tcp_syn_received_max = 1 + (b >> 6);
+    config->tcp_syn_cookies = (a & 3) != 3 ? a & 3 : 1;
+    config->tcp_syn_data = a >> 2 & 1;
+    config->tcp_quiet_ms = (a & 8) != 0 ? 1000 : 0;
+    config->tcp_accounts_max = (a & 16) != 0 ? 2 : 6;
+    config->tcp_fast_open_pending_max = b & 3;
+    config->tcp_fast_open_paths_max = 4;
+    config->tcp_pressure_percent = pressure[b >> 2 & 3];
+    config->tcp_stuck_ms = (b & 16) != 0 ? 100 : 10000;
+    config->tcp_time_wait_max = 2;
+    config->tcp_reassembly_ranges_max = config->tcp_sack_ranges_max = 8;
+    config->ranges_max = 64;
+}
+
+/* What the connections that it accepts inherit. */
+static void set_listener(struct fuzz *f)
+{
+    unsigned how = draw(f);
+    (void)weir_tcp_set(f->stack, f->listener, WEIR_TCP_FAST_OPEN, how & 1);
+    (void)weir_tcp_set(f->stack, f->listener, WEIR_TCP_ASK, how >> 1 & 1);
+    (void)weir_tcp_set(f->stack, f->listener, WEIR_TCP_USER_TIMEOUT_OPTION, how >> 2 & 1);
+    (void)weir_tcp_set(f->stack, f->listener, WEIR_TCP_TUNE, how >> 3 & 1);
+    (void)weir_tcp_set(f->stack, f->listener, (enum weir_tcp_setting)draw(f), draw16(f));
+}
+
 static void open_stack(struct fuzz *f, void **mem)
 {
+    static const uint16_t mtus[4] = {1500, 576, 9000, 296};
     struct weir_config config;
-    weir_config_default(&config);
-    config.packet_memory_kb = 512; /* little to lay out: a stack is made for every input */
-    config.packet_memory_reserve_kb = 64;
-    config.neighbours_max = config.neighbours_incomplete_max = 8;
-    config.path_mtus_max = config.udp_endpoints_max = 8;
-    config.reassemblies_max = 4;
-    config.tcp_endpoints_max = config.tcp_flights_max = config.tcp_syn_received_max = 4;
-    config.tcp_time_wait_max = 2;
-    config.tcp_reassembly_ranges_max = config.tcp_sack_ranges_max = 8;
-    config.ranges_max = 64;
+    configure(f, &config);
     size_t bytes = (weir_stack_size(&config) + 63) & ~(size_t)63;
     *mem = aligned_alloc(64, bytes);
     f->stack = weir_stack_init(*mem, bytes, &config, 0);
     struct weir_iface_config iface = {
-        .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = 1500};
+        .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = mtus[draw(f) & 3]};
     struct weir_tcp_config tcp = {.size = sizeof tcp, .port = PORT};
     if (f->stack == NULL || weir_stack_add_iface(f->stack, &iface) != 0 ||
         weir_addr_parse("192.0.2.1", &f->own) != WEIR_OK ||
         weir_addr_parse("192.0.2.2", &f->peer) != WEIR_OK ||
         weir_stack_add_address(f->stack, 0, &f->own, 24) != WEIR_OK ||
-        weir_tcp_open(f->stack, &tcp, &f->listener) != WEIR_OK ||
-        weir_tcp_listen(f->stack, f->listener, 2) != WEIR_OK)
+        weir_tcp_open(f->stack, &tcp, &f->listener) != WEIR_OK)
+        abort();
+    set_listener(f);
+    if (weir_tcp_listen(f->stack, f->listener, 2) != WEIR_OK)
         abort();
 }
 
-/* Let go of everything; in a quarter of an hour of silence all of it ends. */
+/* Let go of everything; in the hour that a peer may have asked for (RFC 5482) all of it ends. */
 static void end(struct fuzz *f)
 {
-    if (f->connected)
-        (void)weir_tcp_close(f->stack, f->connection);
+    for (unsigned i = 0; i < 2; i++)
+        if (f->held[i].open)
+            (void)weir_tcp_close(f->stack, f->held[i].handle);
     (void)weir_tcp_close(f->stack, f->listener);
-    for (unsigned i = 0; i < 40; i++)
+    for (unsigned i = 0; i < 80; i++)
         pass(f, 60 * WEIR_NS_PER_S);
     hold(f);
     const struct tcp_room *tcp = &f->stack->tcp;
     if (tcp->conns.in_use != 0 || tcp->syns.in_use != 0 || tcp->waits.in_use != 0 ||
-        tcp->flights.in_use != 0 || tcp->holes.in_use != 0 || f->stack->blocks.bytes_in_use != 0)
+        tcp->flights.in_use != 0 || tcp->holes.in_use != 0 || tcp->accounts.in_use != 0 ||
+        tcp->fast_open.pending != 0 || f->stack->blocks.bytes_in_use != 0)
         abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct fuzz f = {.data = data, .size = size, .seq = 1000};
+    struct fuzz f = {.data = data, .size = size};
     void *mem;
+    for (unsigned i = 0; i < PEERS; i++)
+        f.peers[i] = (struct peer){
+            .port = (uint16_t)(PEER_PORT + i), .own_port = PORT, .seq = 1000 * (i + 1)};
     open_stack(&f, &mem);
     for (unsigned i = 0; i < STEPS_MAX && f.size > 0; i++)
         step(&f);

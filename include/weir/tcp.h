@@ -40,7 +40,15 @@ enum weir_tcp_state {
  * when the connection is begun and cannot be set any more afterwards (WEIR_E_INVALID).
  *
  * The two buffers tune themselves (TUNE): they begin with WEIR_TCP_BUFFER_BYTES and grow with what the
- * path and the application make use of, up to their *_BYTES_MAX. */
+ * path and the application make use of, up to their *_BYTES_MAX.
+ *
+ * FAST_OPEN (RFC 7413). Who connects: what is sent before the SYN has left goes with it, as much as
+ * fits, when the host has given us a cookie before; the first connection asks for one. If that comes
+ * to nothing, everything goes after the handshake, and the next SYNs to that port are plain for ten
+ * minutes to a day. Who listens: a connection whose SYN brings a good cookie can be accepted, read and answered
+ * at once, in SYN-RECEIVED; CONNECTED follows with the end of the handshake, or CLOSED. At least once: a
+ * SYN that the network repeats may bring its data again, as another connection. So a listener sets
+ * it only if it does no harm to be asked twice (6.1). */
 #define WEIR_TCP_SETTINGS(X)                                                                       \
     X(NODELAY, 0, 0, 1, "1: send small segments at once (RFC 9293 3.7.4, MUST-17)")                \
     X(CORK, 0, 0, 1, "1: send full segments only, until cleared or 200 ms have passed")            \
@@ -112,7 +120,8 @@ WEIR_API const char *weir_tcp_setting_name(unsigned setting);
 WEIR_API const char *weir_tcp_setting_text(unsigned setting);
 
 /* Active open (RFC 9293 3.9.1.1). CONNECTED follows, or CLOSED with the reason (REFUSED, TIMED_OUT,
- * UNREACHABLE). Data may be sent already; it leaves when the connection is established.
+ * UNREACHABLE). Data may be sent already; it leaves when the connection is established, or with the SYN
+ * (FAST_OPEN).
  * Errors, nothing changed: WEIR_E_STALE, WEIR_E_INVALID (not CLOSED any more or again, port 0, a
  * group or broadcast (MUST-46), families that differ), WEIR_E_UNREACHABLE (no route),
  * WEIR_E_EXISTS (this very connection exists, or is in TIME-WAIT and cannot be taken over),

@@ -28,11 +28,16 @@ enum {
     NET_PARTS_MAX = 1 + WEIR_FRAGS_MAX
 };
 
-/* A stateless reply: an echo reply or an ICMP error, in a block of the packet memory. */
+/* Longer than a TCP segment without data, and the answer to a usual ping. */
+enum { REPLY_SMALL_BYTES = 128 };
+
+/* A stateless reply: an echo reply, an ICMP error, a segment without data. A small one needs no packet
+ * memory: peers that hold all of it are still told to go. */
 struct reply {
     struct datagram datagram;
     struct reply *next;
-    uint32_t block;
+    uint32_t block; /* of a larger one; or BLOCKS_NONE */
+    uint8_t small[REPLY_SMALL_BYTES];
 };
 
 struct reply_list {

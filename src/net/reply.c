@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Stateless replies: a bounded number, each in a block of its own, sent in the order in which they
- * were made, but for those that wait for a neighbour. */
+ * Stateless replies: a bounded number, a large one in a block of its own, sent in the order in which
+ * they were made, but for those that wait for a neighbour. */
 #include "net/net.h"
 
 static void list_add(struct reply_list *list, struct reply *reply)
@@ -24,7 +24,8 @@ static struct reply *list_take(struct reply_list *list)
 
 static void reply_free(struct net *net, struct reply *reply)
 {
-    blocks_give(net->blocks, reply->block);
+    if (reply->block != BLOCKS_NONE)
+        blocks_give(net->blocks, reply->block);
     pool_give(&net->replies, pool_index(&net->replies, reply));
 }
 
@@ -35,19 +36,22 @@ struct reply *reply_take(struct net *net, size_t len, uint8_t **bytes)
                                                                 : BLOCKS_64K;
     CHECK(net->handler, len <= blocks_bytes(BLOCKS_64K));
     uint32_t index = pool_take(&net->replies);
-    uint32_t block =
-        index != POOL_NONE ? blocks_take(net->blocks, class, BLOCKS_NORMAL) : BLOCKS_NONE;
-    if (block == BLOCKS_NONE) {
+    uint32_t block = BLOCKS_NONE;
+    bool small = len <= REPLY_SMALL_BYTES;
+    if (index != POOL_NONE && !small)
+        block = blocks_take(net->blocks, class, BLOCKS_NORMAL);
+    if (index == POOL_NONE || (block == BLOCKS_NONE && !small)) {
         if (index != POOL_NONE)
             pool_give(&net->replies, index);
         net->count.replies_exhausted++;
         return NULL;
     }
     struct reply *reply = pool_at(&net->replies, index);
-    *bytes = blocks_ptr(net->blocks, block);
-    *reply = (struct reply){.block = block,
-                            .datagram = {.waiter.kind = NET_WAITER_REPLY,
-                                         .payload[0] = {*bytes, len}}};
+    *bytes = small ? reply->small : blocks_ptr(net->blocks, block);
+    memset(reply, 0, offsetof(struct reply, small)); /* the rest is written before it is sent */
+    reply->block = block;
+    reply->datagram.waiter.kind = NET_WAITER_REPLY;
+    reply->datagram.payload[0] = (struct weir_ref){*bytes, len};
     return reply;
 }
 

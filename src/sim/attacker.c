@@ -123,11 +123,12 @@ static enum middlebox_verdict decide(void *ctx, struct middlebox_packet *packet)
                 (p->tcp_flags & (TCP_SYN | TCP_RST)) == 0;
     if (data && packet->now < a->config.until && rng_chance(&a->rng, a->config.chance))
         forge(a, packet);
-    if (data && a->config.reports.num > 0 && packet->now < a->config.until &&
+    if (data && a->config.reports.numerator > 0 && packet->now < a->config.until &&
         rng_chance(&a->rng, a->config.reports))
         report(a, packet);
     bool tcp = p->protocol == IP_PROTOCOL_TCP && p->transport_len > 0;
-    if (tcp && a->syns < a->config.syns_max && packet->now < a->config.until &&
+    if (tcp && a->config.syns.numerator > 0 && a->syns < a->config.syns_max &&
+        packet->now < a->config.until &&
         rng_chance(&a->rng, a->config.syns))
         stranger(a, packet);
     return MIDDLEBOX_FORWARD;

@@ -386,7 +386,7 @@ static void look(struct cell *c, unsigned talk)
         if (!tcp_apps_end(c->world.apps, talk, side).connected ||
             weir_tcp_info(tcp_world_stack(&c->world, side),
                           tcp_apps_handle(c->world.apps, talk, side), &info[side]) != WEIR_OK ||
-            info[side].state != WEIR_TCP_ESTABLISHED)
+            info[side].state < WEIR_TCP_ESTABLISHED)
             return;
     c->compared[talk] = true;
     compare(c, talk, info);
@@ -423,8 +423,8 @@ static bool is_defined(const struct cell *c, const struct tcp_end_view *end, uns
                   (box_is_there(c, MATRIX_ROUTER) && box_is_there(c, MATRIX_NUMBERS));
     broken |= silent && !has(c, MATRIX_WITH_PATH_PROBE);
     switch (end->error) {
-    case WEIR_E_TIMED_OUT: /* the reset of the other end may be lost */
-        return broken || (reset && has(c, MATRIX_WITH_LOSS));
+    case WEIR_E_TIMED_OUT: /* the reset of the other end may be lost, or be taken for a bad cookie */
+        return broken || (reset && (has(c, MATRIX_WITH_LOSS) || has(c, MATRIX_WITH_COOKIES)));
     case WEIR_E_RESET:
         return reset || broken; /* one end gives up, and says so */
     default:

@@ -23,7 +23,8 @@ static void named(struct text *t, const char *name, uint64_t value)
 /* A handle as its place; zero is none. */
 static void handle_text(struct text *t, weir_handle handle)
 {
-    named(t, "handle", handle.index);
+    const uint32_t udp = UINT32_C(1) << 31; /* what tells handles of UDP from those of TCP */
+    named(t, (handle.index & udp) != 0 ? "UDP handle" : "handle", handle.index & ~udp);
     text_char(t, '/');
     text_u64(t, handle.generation);
 }
@@ -61,7 +62,7 @@ static bool is_stack_call(unsigned call)
 /* Below zero there are errors, but for calls that only count. */
 static void result_text(struct text *t, int64_t result)
 {
-    text_str(t, " = ");
+    text_str(t, t->len > 0 && t->buf[t->len - 1] == ' ' ? "= " : " = ");
     text_i64(t, result);
     if (result < 0) {
         text_str(t, " (");

@@ -550,6 +550,10 @@ static void draw_talk(struct swarm *s, unsigned number)
             talk.side[1].bytes = draw_bytes(s);
         else
             talk.side[0].shut_after = talk.side[1].shut_after = 0;
+        /* When a cookie is lost, nobody remembers the handshake but a client that speaks (RFC 4987
+         * 3.6). */
+        if (talk.side[0].bytes == 0)
+            talk.side[0].bytes = 1;
     }
     if (talk.side[0].finish == TCP_FINISH_LAST &&
         (talk.side[1].finish == TCP_FINISH_LAST || talk.kind == TCP_TALK_ECHO))

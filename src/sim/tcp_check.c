@@ -13,12 +13,15 @@
 enum { STATES = WEIR_TCP_TIME_WAIT + 1 };
 
 #define RTO_US_MAX  UINT32_C(120000000)
+#define ACCOUNTS_SLACK (2 * WEIR_NS_PER_MS)
 #define RTO_CAP_MIN UINT32_C(60000000) /* RFC 6298 2.5: a cap may be as low as that */
 
 /* A connection as it was after the last event. */
 struct shadow {
     bool live, known;
     bool narrowed; /* the path's MTU has become smaller */
+    bool established; /* between `low` and `high` */
+    weir_time low, high;
     struct weir_tcp_info info; /* when it was seen last */
     uint64_t una, max, rcv_nxt; /* unwrapped: 0 at the SYN */
     unsigned epoch;            /* of the round that saw it last */
@@ -31,6 +34,7 @@ struct host {
     uint64_t promised_bytes;
     struct shadow *shadow;
     unsigned shadows;
+    weir_time looked_at; /* at all of them, last; by the clock of the stack */
 };
 
 struct tcp_check {
@@ -150,7 +154,8 @@ static void check_sending(struct exam *e)
     uint64_t max64 = una64 + (uint32_t)(max - una);
     if (s->known && una64 - s->una > UINT32_MAX / 2)
         fail(e, "I-02", "SND.UNA went back to %u", i->snd_una);
-    if (s->known && max64 < s->max)
+    /* Data that went with a SYN and was not taken counts as never sent (RFC 7413 4.2.1). */
+    if (s->known && max64 < s->max && s->info.state >= WEIR_TCP_ESTABLISHED)
         fail(e, "I-02", "SND.MAX went back to %u", i->snd_max);
     if (i->snd_nxt - i->snd_una > i->snd_max - i->snd_una)
         fail(e, "I-01", "SND.NXT %u is not within %u ... %u", i->snd_nxt, i->snd_una, i->snd_max);
@@ -194,6 +199,8 @@ static void check_receiving(struct exam *e)
         wire = tcp_watch_view(e->check->watch, i);
     if (wire.known)
         window = i->receive_queue_bytes + (wire.edge > nxt64 ? wire.edge - nxt64 : 0);
+    if (i->receive_buffer_bytes != 0 && i->receive_buffer_bytes < limit)
+        limit = i->receive_buffer_bytes;
     if (window > limit)
         fail(e, "I-26", "the window ends %llu bytes past what is read, the buffer has %u",
              (unsigned long long)window, limit);
@@ -296,6 +303,41 @@ static void check_timers(const struct exam *e)
              (long long)i->timer_in);
 }
 
+/* What limited the sender: together the time since it was established, which it was between the last look
+ * before and the first one after. */
+static void check_accounts(struct exam *e)
+{
+    const struct weir_tcp_info *i = e->info, *was = &e->shadow->info;
+    struct shadow *s = e->shadow;
+    uint64_t sum = 0;
+    if (!i->accounts)
+        return;
+    for (unsigned k = 0; k < WEIR_TCP_LIMIT_COUNT; k++) {
+        sum += i->limited_us[k];
+        if (s->known && has_peer(was->state) && i->limited_us[k] < was->limited_us[k])
+            fail(e, "accounts", "limited by %s for %llu us, and for %llu us before",
+                 weir_tcp_limit_name(k), (unsigned long long)i->limited_us[k],
+                 (unsigned long long)was->limited_us[k]);
+        if (i->limited_us[k] > 0 && i->limited_count[k] == 0)
+            fail(e, "accounts", "never limited by %s, for %llu us", weir_tcp_limit_name(k),
+                 (unsigned long long)i->limited_us[k]);
+    }
+    weir_time at = e->host->stack->tcp.now, life = (weir_time)sum * WEIR_NS_PER_US;
+    if (!s->established) { /* seen as this one for the first time: an orphan has another name */
+        bool followed = i->active && !i->orphan;
+        s->low = followed ? e->host->looked_at - ACCOUNTS_SLACK : -ACCOUNTS_SLACK;
+        s->high = at + ACCOUNTS_SLACK;
+    }
+    if (at - life < s->low || at - life > s->high)
+        fail(e, "accounts", "%llu us are booked of a life that began between %lld and %lld ns",
+             (unsigned long long)sum, (long long)s->low, (long long)s->high);
+    if (s->established)
+        return;
+    s->established = true;
+    s->low = at - life - ACCOUNTS_SLACK;
+    s->high = at - life + ACCOUNTS_SLACK;
+}
+
 static void check_application(const struct exam *e)
 {
     const struct weir_tcp_info *i = e->info;
@@ -334,6 +376,7 @@ static void examine(struct exam *e)
     check_receiving(e);
     check_congestion(e);
     check_rto(e);
+    check_accounts(e);
     check_application(e);
 }
 
@@ -430,6 +473,7 @@ static void check_host(struct tcp_check *check, unsigned number, weir_time now, 
     for (unsigned k = 0; k < host->shadows; k++)
         if (host->shadow[k].epoch != check->epoch)
             host->shadow[k].live = false;
+    host->looked_at = host->stack->tcp.now;
     if (!deep)
         return;
     tcp_check_tuples(check, number, now);

@@ -251,6 +251,8 @@ static void check_sequence(struct seen *s)
         uint32_t old = data < h->sent ? (uint32_t)(h->sent - data) : 0;
         if (!syn)
             check_new(s, h->sent, end);
+        else
+            h->pushed = true; /* RFC 9293 3.9.1.2 asks for it of segments that are sent in order */
         if (s->payload_len > old)
             copy_keep(h, data + (place)old, s->payload + old, s->payload_len - old);
         h->sent = end;
@@ -264,9 +266,14 @@ static void check_sequence(struct seen *s)
 
 /* ---- the whole segment ---- */
 
+static bool half_has_closed(const struct half *h)
+{
+    return h->fin != 0 && h->una > h->fin && h->peer_fin != 0;
+}
+
 static bool half_is_over(const struct half *h)
 {
-    bool closed = h->fin != 0 && h->una > h->fin && h->peer_fin != 0;
+    bool closed = half_has_closed(h);
     bool handshake = h->passive && h->una < 1;
     return !h->has_iss || h->dead || h->sent_rst || closed || handshake;
 }
@@ -282,13 +289,19 @@ static bool begin_with_syn(struct seen *s)
         return false;
     }
     h->sent_rst = false;
-    if (!same || h->dead) {
+    /* An old SYN that comes once more is answered with the same cookie. */
+    if (!same || h->dead || half_has_closed(h)) {
+        same = false;
         half_reset(h);
         h->has_iss = true;
         h->iss = s->header.seq;
         h->passive = seen_has(s, TCP_ACK);
     }
+    /* A SYN that vanishes may come again with a smaller MSS: nobody knows which one arrived. */
+    uint16_t mss = same ? h->own.mss : 0;
     h->own = seen_offer(s);
+    if (mss > h->own.mss)
+        h->own.mss = mss;
     if (!seen_has(s, TCP_ACK) || h->has_irs)
         return true;
     struct tcp_seq irs = seq_sub(s->header.ack, 1);

@@ -92,7 +92,7 @@ void tcp_account_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     a->since_ms = ms;
     enum weir_tcp_limit limit = tcp_account_limit(tcp, c, now);
     if (limit != a->limit) {
-        a->limit = (uint8_t)limit;
+        a->limit = (uint8_t)limit & 127U;
         count16(&a->limited_count[limit]);
     }
     /* In recovery cwnd says what has left the network, too. */

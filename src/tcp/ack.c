@@ -91,6 +91,8 @@ static void take_acked(struct tcp_room *tcp, struct tcp_conn *c, const struct tc
     if (c->urgent_out && seq_geq(tcp_wrap(c->snd_una), c->snd_up))
         c->urgent_out = false;
     c->advised = false;
+    if (c->stuck)
+        tcp_stuck_acked(tcp, c, acked);
     if (c->pin.generation != 0)
         neighbour_confirm(&tcp->net->neighbours, c->pin, s->now);
     tcp_writable_update(tcp, c);
@@ -101,6 +103,7 @@ void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_
     bool progress = s->ack > c->snd_una;
     if (!progress && is_duplicate(c, s)) {
         tcp_account_count(tcp, c, TCP_ACCOUNT_DUPACK_IN);
+        tcp_pmtud_dupack(tcp, c, s);
         tcp_recovery_dupack(tcp, c, s->now);
     }
     uint32_t window = c->snd_wnd;

@@ -81,6 +81,9 @@ struct tcp_flight {
     uint16_t report_mtu; /* of a report that waits for evidence; 0: none */
     uint16_t report_len; /* payload of its test */
     uint8_t report_tests; /* segments of the test that went out */
+    bool report_doubted;  /* what lies behind it arrived, and was larger than it claims */
+    uint8_t echoes;       /* duplicate ACKs that tests will bring, before echoes_end is passed */
+    uint64_t echoes_end;
 };
 
 /* While data is held above a hole, or a duplicate is to be reported. */
@@ -94,18 +97,20 @@ struct tcp_holes {
 
 /* What explains a connection afterwards (account.c): each has one while tcp_accounts_max allows. */
 struct tcp_account {
-    uint32_t limited_ms[WEIR_TCP_LIMIT_COUNT]; /* until `since_ms` */
-    uint16_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* here and below: 65535 and more stay there */
+    uint32_t limited_ms[WEIR_TCP_LIMIT_COUNT]; /* until `since_ms`; low bits */
     uint32_t since_ms; /* `limit` is what limits since then: milliseconds, low bits */
     uint32_t segments_in, segments_out, data_segments_in, data_segments_out;
     uint32_t retransmits, bytes_retransmitted;
     uint32_t dupacks_in, dupacks_out;
     uint32_t cwnd_max;
+    uint16_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* here and below: 65535 and more stay there */
     uint16_t congestion_signals, zero_windows_in, zero_windows_out;
     uint16_t fast_retransmits;
-    uint8_t limit; /* enum weir_tcp_limit */
-    bool running;  /* since it is established, until it is over */
+    uint8_t limit : 7; /* enum weir_tcp_limit */
+    bool running : 1;  /* since it is established, until it is over */
 };
+
+_Static_assert(sizeof(struct tcp_account) <= 80, "beside each idle connection");
 
 /* ---- the endpoint ---- */
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  * TCP Fast Open (RFC 7413): data in the SYN, from who has shown before that he is where he says.
  *
- * A server's cookie is a keyed hash of the two addresses, under a key that changes with every epoch; that
- * of the last epoch is good, too. Nothing is kept for it. What a SYN carries may reach the application
- * more than once when the network repeats it (6.1): that is for the application to know that sets
- * FAST_OPEN. A connection that is open fast is in SYN-RECEIVED and in the accept queue, and is counted
- * until its handshake is over.
+ * A server's cookie is a keyed hash of the two addresses, under a key that changes with every epoch;
+ * that of the last epoch is good, too. Nothing is kept for it. What a SYN carries may reach the
+ * application more than once when the network repeats it (6.1): that is for the application to know
+ * that sets FAST_OPEN. A connection that is open fast is in SYN-RECEIVED and in the accept queue, and is
+ * counted until its handshake is over.
  *
  * A client keeps, for a pair of addresses, the cookie and the MSS (4.1.3), and for a port behind it the
- * time until which it sends nothing but plain SYNs, because fast open came to nothing there (4.1.3.1). */
+ * time until which it sends nothing but plain SYNs, as fast open came to nothing there (4.1.3.1). */
 #include "tcp/tcp.h"
 
 #include "base/layout.h"

@@ -235,8 +235,14 @@ static enum weir_drop drop_full(struct tcp_room *tcp)
     return WEIR_DROP_TCP_SYN_LIMIT;
 }
 
+/* tcp_syn_cookies, where it can be: a cookie cannot wait for a verdict. */
+static uint32_t cookie_mode(const struct tcp_room *tcp, const struct tcp_conn *listener)
+{
+    return listener->set.ask ? 0 : tcp->config->tcp_syn_cookies;
+}
+
 /* A SYN that may begin a connection: at once with its data (RFC 7413), or by a cookie, or by a
- * record. A cookie cannot wait for a verdict. */
+ * record. */
 static enum weir_drop syn_arrives(struct tcp_room *tcp, struct tcp_conn *listener,
                                   struct tcp_segment *s, struct tcp_seq iss, bool cookies)
 {
@@ -248,7 +254,7 @@ static enum weir_drop syn_arrives(struct tcp_room *tcp, struct tcp_conn *listene
         tcp_fast_open_accept(tcp, listener, s, iss) == WEIR_DROP_NONE)
         return WEIR_DROP_NONE;
     bool full = records_are_full(tcp);
-    uint32_t mode = set->ask || !cookies ? 0 : tcp->config->tcp_syn_cookies;
+    uint32_t mode = cookies ? cookie_mode(tcp, listener) : 0;
     if (full && mode == 0)
         return drop_full(tcp);
     struct tcp_syn syn;
@@ -300,13 +306,16 @@ enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener
     CHECK(tcp->handler, (s->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN);
     if (queue_is_full(tcp, listener))
         return WEIR_DROP_TCP_BACKLOG;
-    if (records_are_full(tcp)) /* the ISN of a cookie is beyond nothing */
+    /* The ISN of a cookie is beyond nothing: timestamps have to tell what is old (RFC 6191 2). */
+    bool cookies =
+        listener->set.timestamps && (s->options->present & TCP_HAS_TIMESTAMPS) != 0;
+    if (records_are_full(tcp) && (!cookies || cookie_mode(tcp, listener) == 0))
         return drop_full(tcp);
     /* Who sends more than 250 KB/s outruns the clock of the ISN. */
     struct tcp_seq iss = seq_max(draw_isn(tcp, s), seq_make(w->snd_nxt));
     tcp_time_wait_end(tcp, w);
     tcp->count.time_wait_reused++;
-    return syn_arrives(tcp, listener, s, iss, false);
+    return syn_arrives(tcp, listener, s, iss, cookies);
 }
 
 /* ---- SYN-RECEIVED (3.10.7.4) ---- */
@@ -589,13 +598,14 @@ enum weir_drop tcp_syn_segment(struct tcp_room *tcp, struct tcp_syn *syn, struct
         return WEIR_DROP_TCP_ACK;
     if (!syn->answered || !seq_eq(s->header->ack, seq_add(syn->iss, 1))) {
         /* It may be for a cookie that went before this record had a place. */
-        struct tcp_conn *listener = listener_of(tcp, syn);
-        if (tcp_cookie_is_good(tcp, listener, s)) {
+        struct tcp_syn sent;
+        enum tcp_cookie cookie = tcp_cookie_judge(tcp, listener_of(tcp, syn), s, &sent);
+        if (cookie == TCP_COOKIE_GOOD) {
             syn_end(tcp, syn);
-            (void)tcp_cookie_segment(tcp, listener, s, &drop);
-            return drop;
+            return tcp_cookie_accept(tcp, &sent, s);
         }
-        tcp_reset_stranger(tcp, s);
+        if (cookie != TCP_COOKIE_EARLY)
+            tcp_reset_stranger(tcp, s);
         return WEIR_DROP_TCP_ACK;
     }
     return tcp_listen_continue(tcp, complete(tcp, syn, s), s);
@@ -699,7 +709,7 @@ void tcp_syn_ack_options(const struct tcp_room *tcp, const struct tcp_syn *syn, 
         o->fast_open_experimental = syn->fast_experimental;
     }
     o->user_timeout = tcp_user_timeout_option(listener_of(tcp, syn));
-    if (o->user_timeout != 0)
+    if (o->user_timeout != 0 && !syn->answered) /* something may drop SYN,ACKs for it */
         o->present |= TCP_HAS_USER_TIMEOUT;
 }
 

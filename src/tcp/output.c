@@ -285,7 +285,7 @@ static void count_out(struct visit *v, unsigned segments)
 /* ---- segments without data ---- */
 
 /* Of a SYN what is offered, of a SYN,ACK what was agreed on. */
-static void syn_options(const struct visit *v, struct tcp_options *o, bool ack)
+static void syn_options(const struct visit *v, struct tcp_options *o, bool ack, bool again)
 {
     const struct tcp_conn *c = v->c;
     o->present = TCP_HAS_MSS;
@@ -300,7 +300,7 @@ static void syn_options(const struct visit *v, struct tcp_options *o, bool ack)
     o->window_scale = tcp_rcv_scale(&c->set);
     o->ts_val = tcp_stamp(c->ts_offset, v->now);
     o->ts_ecr = ack ? c->ts_recent : 0;
-    o->user_timeout = tcp_user_timeout_option(c);
+    o->user_timeout = again ? 0 : tcp_user_timeout_option(c); /* something may drop SYNs for it */
     if (o->user_timeout != 0)
         o->present |= TCP_HAS_USER_TIMEOUT;
 }
@@ -327,8 +327,8 @@ static void commit_syn(struct visit *v, bool again, bool ack)
     tcp_repair_update(v->tcp, c, false, v->now);
 }
 
-/* The first SYN may carry data (RFC 7413 4.2.1); it goes again without, and without the option (4.1.3.1),
- * and what was in it counts as sent until the SYN is acknowledged. */
+/* The first SYN may carry data (RFC 7413 4.2.1); it goes again without, and without the option
+ * (4.1.3.1), and what was in it counts as sent until the SYN is acknowledged. */
 static void send_syn(struct visit *v)
 {
     struct tcp_conn *c = v->c;
@@ -336,7 +336,7 @@ static void send_syn(struct visit *v)
     uint64_t first = tcp_iss(c) + 1;
     uint8_t cookie[8];
     struct tcp_options o;
-    syn_options(v, &o, ack);
+    syn_options(v, &o, ack, again);
     v->emit.window = tcp_rcv_window_first(v->tcp, &c->set);
     if (tcp_is_fast(c)) {
         uint64_t window = c->rcv_edge - c->rcv_nxt;

@@ -9,8 +9,9 @@
  * acknowledged, and no more, the piece arrived and the segment did not: proved, within a round trip.
  * Does the retransmission timer expire first, the report is believed, too. It is refuted when all of the
  * quoted segment has arrived. A forged report costs a piece of a segment a round trip, and changes
- * nothing while data flows; of two, the lower counts only when it is lower by a step of the table below,
- * so that there are no more pieces than steps.
+ * nothing while data flows. While one waits, another counts only if what it quotes is no larger than the
+ * first claims, as the piece is, and if it claims less, by a step of the table below: so there are no
+ * more pieces than steps. The duplicate ACKs that pieces bring when all had arrived are told off.
  *
  * An octet from behind the piece goes ahead of it: it lies above a hole, which the piece fills, so that
  * the acknowledgment of both is not delayed (RFC 5681 4.2).
@@ -18,8 +19,10 @@
  * The quoted segment is tested, not the one at snd_una: a router reports the first that it drops, and the
  * acknowledgments of those before are mostly still on their way.
  *
- * Duplicate ACKs tell that something behind the quoted segment arrived: with three of them it was lost
- * alone, by congestion, and its piece proves nothing. One or two may come of small segments.
+ * Duplicate ACKs tell that something behind the quoted segment arrived. If it was larger than what is
+ * claimed, as SACK blocks tell, or if, without SACK, there are three, the segment was lost alone, by
+ * congestion, and its piece proves nothing. Otherwise small segments arrived, and their duplicates are no
+ * sign of congestion, but of a path that takes only such: recovery waits for what the piece brings.
  *
  * The search. It begins at the largest size that route, estimate and peer allow, and goes on by halves
  * among the common sizes: each that arrives is used from then on, each that does not is the bound above.
@@ -38,6 +41,7 @@ enum {
     PAUSE_S = 2,  /* between probes, and after a black hole */
     FOLLOWERS = 4, /* full segments behind a probe: for three duplicate ACKs, and one to spare */
     DUPACKS = 3,
+    ECHOES_MAX = 8,
     EXPIRIES_LARGE = 2, /* expiries in a row before ... */
     EXPIRIES_SMALL = 4,
     MTU_LARGE = 1280, /* ... packets are no larger than this: what every IPv6 path takes, ... */
@@ -199,11 +203,21 @@ static void believe_pending(struct tcp_room *tcp, struct tcp_conn *c, struct tcp
     f->report_mtu = 0;
 }
 
+/* How large the packet was that is quoted. */
+static uint32_t quoted_size(const struct net_error *error)
+{
+    if (addr_is_ip4(error->quote.destination))
+        return load16(error->quoted.data + 2);
+    return (uint32_t)load16(error->quoted.data + 4) + IP6_HEADER_LEN;
+}
+
 /* It waits for evidence. */
-static void put_off(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_flight *f, uint64_t seq,
+static void put_off(struct tcp_room *tcp, struct tcp_conn *c, uint64_t seq, uint32_t size,
                     uint16_t told)
 {
-    if (f->report_mtu != 0 && step_of(told) >= step_of(f->report_mtu))
+    struct tcp_flight *f = tcp_flight(tcp, c);
+    if (f->report_mtu != 0 &&
+        (size > f->report_mtu || step_of(told) >= step_of(f->report_mtu)))
         return;
     uint64_t start, end, tail = tcp_snd_tail(c);
     txlog_segment(tcp, c, seq, &start, &end);
@@ -218,6 +232,7 @@ static void put_off(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_flight 
     f->report_start = seq;
     f->report_end = end;
     f->report_len = (uint16_t)len;
+    f->report_doubted = false;
     f->report_tests = seq + len + 1 < end ? 0 : 1; /* no room for the octet */
     if (seq + len >= end || end > c->snd_nxt)      /* it would tell nothing */
         f->report_tests = TCP_PMTUD_TESTS;
@@ -251,7 +266,25 @@ void tcp_pmtud_report(struct tcp_room *tcp, struct tcp_conn *c, const struct net
     if (c->mtu_acked <= claim.told)
         believe(tcp, c, f, &report, now);
     else
-        put_off(tcp, c, f, seq, claim.told);
+        put_off(tcp, c, seq, quoted_size(error), claim.told);
+}
+
+void tcp_pmtud_dupack(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s)
+{
+    struct tcp_flight *f = tcp_flight(tcp, c);
+    if (f == NULL || f->report_mtu == 0)
+        return;
+    if (!c->sack) {
+        f->report_doubted |= f->echoes == 0 && f->dupacks + 1 >= DUPACKS;
+        return;
+    }
+    const struct tcp_options *o = s->options;
+    for (unsigned i = 0; (o->present & TCP_HAS_SACK) != 0 && i < o->sack_count; i++) {
+        uint64_t left = tcp_unwrap(o->sack[i].start, c->snd_una);
+        uint64_t right = tcp_unwrap(o->sack[i].end, c->snd_una);
+        f->report_doubted |= left >= f->report_start && right <= c->snd_max && right > left &&
+                             right - left > f->report_len;
+    }
 }
 
 bool tcp_pmtud_test(const struct tcp_room *tcp, const struct tcp_conn *c, struct tcp_plan *p)
@@ -322,7 +355,7 @@ static void judge_report(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_fl
     if (c->snd_una >= f->report_end) {
         tcp->count.path_reports_refuted++;
         f->report_mtu = 0;
-    } else if (f->report_tests == TCP_PMTUD_TESTS && c->snd_una - end <= 1 && f->dupacks < DUPACKS) {
+    } else if (f->report_tests == TCP_PMTUD_TESTS && c->snd_una - end <= 1 && !f->report_doubted) {
         believe_pending(tcp, c, f, now);
     }
 }
@@ -382,6 +415,7 @@ static void suspect_black_hole(struct tcp_room *tcp, struct tcp_conn *c,
         return;
     tcp->count.path_blackholes++;
     lower(c, base, PAUSE_S, now);
+    c->cc.cwnd = tcp_send_mss(c); /* one segment, as it is now */
 }
 
 bool tcp_pmtud_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
@@ -391,6 +425,7 @@ bool tcp_pmtud_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     bool probed = probe_is_out(f) && c->snd_una == f->probe_start;
     if (reported) {
         believe_pending(tcp, c, f, now);
+        c->cc.cwnd = tcp_send_mss(c); /* one segment, as it is now */
         return true;
     }
     if (probed) {
@@ -467,7 +502,11 @@ void tcp_pmtud_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_p
         tcp->count.path_probes++;
         return;
     }
-    f->report_tests += plan->sized;
+    if (plan->sized) {
+        f->report_tests++;
+        f->echoes = (uint8_t)(f->echoes + (f->echoes < ECHOES_MAX));
+        f->echoes_end = c->snd_max;
+    }
     /* Sent again, and cut: whether the probe arrives can no longer be told (RFC 4821 7.6.4). */
     if (plan->seq < f->probe_end && end > f->probe_start)
         probe_forget(f);

@@ -71,7 +71,7 @@ static void inflate_once(struct tcp_conn *c, struct tcp_flight *f)
 void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
-    if (f == NULL)
+    if (f == NULL || tcp_pmtud_echo(c, f))
         return;
     if (f->dupacks < UINT8_MAX)
         f->dupacks++;
@@ -80,7 +80,7 @@ void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now
         f->recovery = WEIR_TCP_DISORDER;
         break;
     case WEIR_TCP_DISORDER:
-        if (f->dupacks == DUPACK_THRESHOLD && c->snd_una > f->recover)
+        if (f->dupacks >= DUPACK_THRESHOLD && c->snd_una > f->recover && !tcp_pmtud_waits(c, f))
             enter_recovery(tcp, c, f, now);
         break;
     case WEIR_TCP_RECOVERY:

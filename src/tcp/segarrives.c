@@ -172,7 +172,7 @@ static enum weir_drop check_timestamps(struct tcp_room *tcp, struct tcp_conn *c,
 static enum weir_drop check_sequence(struct tcp_room *tcp, struct tcp_conn *c,
                                      struct tcp_segment *s)
 {
-    if (c->state == WEIR_TCP_SYN_RECEIVED && s->seq + 1 == c->rcv_nxt &&
+    if (c->state == WEIR_TCP_SYN_RECEIVED && !tcp_is_fast(c) && s->seq + 1 == c->rcv_nxt &&
         (s->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK)) {
         /* The other side's SYN,ACK of a simultaneous open (3.5, figure 7; MUST-10): its SYN is known,
          * its ACK is news. */

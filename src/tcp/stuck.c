@@ -4,7 +4,8 @@
  * pressure those go who have held others up longest; what they hold is free at once.
  *
  * What counts is that the window is closed, or so small that it is not worth a segment (RFC 9293
- * 3.8.6.2.1): a peer that takes a byte now and then is as stuck as one that takes none. */
+ * 3.8.6.2.1): a peer that takes a byte now and then is as stuck as one that takes none, and so is one
+ * that opens its window and takes nothing. */
 #include "tcp/tcp.h"
 
 enum {
@@ -64,13 +65,9 @@ static bool window_is_small(const struct tcp_conn *c)
            (c->snd_wnd < tcp_send_mss(c) && c->snd_wnd < c->snd_wnd_max / 2);
 }
 
-/* Nobody is stuck by a window when nothing is outstanding and all that is left fits: then no timer
- * runs, and it may have to wait for a flight. */
 static bool waits_for_window(const struct tcp_conn *c)
 {
-    if (!window_is_small(c))
-        return false;
-    return tcp_snd_end(c) - c->snd_una > c->snd_wnd || (c->stuck && c->snd_una < c->snd_max);
+    return window_is_small(c) && tcp_snd_end(c) - c->snd_una > c->snd_wnd;
 }
 
 static bool waits_for_answer(const struct tcp_conn *c)
@@ -78,11 +75,17 @@ static bool waits_for_answer(const struct tcp_conn *c)
     return c->advised && c->snd_una < c->snd_max;
 }
 
+void tcp_stuck_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked)
+{
+    if (acked >= tcp_send_mss(c) || acked >= c->snd_wnd_max / 2)
+        tcp_wait_leave(tcp, c);
+}
+
 void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     bool sends = c->state >= WEIR_TCP_ESTABLISHED && c->snd_una < tcp_snd_end(c);
     bool window = sends && waits_for_window(c);
-    bool stuck = window || (sends && waits_for_answer(c));
+    bool stuck = window || (sends && (waits_for_answer(c) || c->stuck));
     if (stuck == c->stuck)
         return;
     if (!stuck) {
@@ -97,20 +100,21 @@ void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 
 /* ---- who goes ---- */
 
-/* The first of a list, if it has waited long enough; or NULL. */
+/* The first of a list, if it has waited so long; or NULL. */
 static struct tcp_conn *first_of(const struct tcp_room *tcp, const struct tcp_list *list,
-                                 weir_time now)
+                                 uint32_t patience_ms, weir_time now)
 {
     if (list->first == TCP_NONE)
         return NULL;
     struct tcp_conn *c = tcp_at(tcp, list->first);
-    return tcp_ms(now) - c->stuck_ms >= tcp->config->tcp_stuck_ms ? c : NULL;
+    return tcp_ms(now) - c->stuck_ms >= patience_ms ? c : NULL;
 }
 
-static struct tcp_conn *longest_stuck(const struct tcp_room *tcp, weir_time now)
+static struct tcp_conn *longest_stuck(const struct tcp_room *tcp, uint32_t patience_ms,
+                                      weir_time now)
 {
-    struct tcp_conn *window = first_of(tcp, &tcp->stuck, now);
-    struct tcp_conn *answer = first_of(tcp, &tcp->silent, now);
+    struct tcp_conn *window = first_of(tcp, &tcp->stuck, patience_ms, now);
+    struct tcp_conn *answer = first_of(tcp, &tcp->silent, patience_ms, now);
     if (window == NULL || answer == NULL)
         return window != NULL ? window : answer;
     uint32_t ms = tcp_ms(now);
@@ -121,13 +125,14 @@ static struct tcp_conn *longest_stuck(const struct tcp_room *tcp, weir_time now)
  * was sent into it. */
 static struct tcp_conn *stuck_with_flight(const struct tcp_room *tcp, weir_time now)
 {
-    struct tcp_conn *c = first_of(tcp, &tcp->silent, now);
+    uint32_t patience_ms = tcp->config->tcp_stuck_ms;
+    struct tcp_conn *c = first_of(tcp, &tcp->silent, patience_ms, now);
     if (c != NULL)
         return c;
     uint32_t index = tcp->stuck.first;
     for (unsigned i = 0; i < LOOK_MAX && index != TCP_NONE; i++) {
         c = tcp_at(tcp, index);
-        if (tcp_ms(now) - c->stuck_ms < tcp->config->tcp_stuck_ms)
+        if (tcp_ms(now) - c->stuck_ms < patience_ms)
             return NULL;
         if (c->flight != TCP_NONE)
             return c;
@@ -136,16 +141,19 @@ static struct tcp_conn *stuck_with_flight(const struct tcp_room *tcp, weir_time 
     return NULL;
 }
 
-/* Less is free than is to be, or somebody was refused. */
-static bool memory_is_short(const struct tcp_room *tcp)
+/* Less is free than is to be, or somebody was refused. Then *patience_ms says for how long somebody may be
+ * stuck: the less is left, the shorter, or peers who come fast enough would have all the memory all the
+ * time. */
+static bool memory_is_short(const struct tcp_room *tcp, uint32_t *patience_ms)
 {
     const struct blocks *blocks = tcp->blocks;
     uint64_t all = (uint64_t)blocks->superblocks * BLOCKS_SUPERBLOCK_BYTES;
     uint32_t percent = tcp->config->tcp_pressure_percent;
-    if (percent == 0)
-        return false;
-    return blocks_free_bytes(blocks) < all / 100 * percent ||
-           blocks->failures[BLOCKS_NORMAL] != tcp->refused;
+    uint64_t low = all / 100 * percent, left = blocks_free_bytes(blocks);
+    *patience_ms = tcp->config->tcp_stuck_ms;
+    if (left < low)
+        *patience_ms = (uint32_t)(left * *patience_ms / low);
+    return percent != 0 && (left < low || blocks->failures[BLOCKS_NORMAL] != tcp->refused);
 }
 
 /* Those that were given up and are not free yet, since the application has not heard of it, count as
@@ -165,14 +173,16 @@ static bool flights_are_short(const struct tcp_room *tcp)
 static struct tcp_conn *next_to_go(const struct tcp_room *tcp, weir_time now)
 {
     struct tcp_conn *c = NULL;
-    if (memory_is_short(tcp))
-        c = longest_stuck(tcp, now);
+    uint32_t patience_ms;
+    if (memory_is_short(tcp, &patience_ms))
+        c = longest_stuck(tcp, patience_ms, now);
     if (c == NULL && flights_are_short(tcp))
         c = stuck_with_flight(tcp, now);
     if (c == NULL && endpoints_are_short(tcp)) {
-        c = first_of(tcp, &tcp->lingering, now); /* its application has done with it */
+        patience_ms = tcp->config->tcp_stuck_ms;
+        c = first_of(tcp, &tcp->lingering, patience_ms, now); /* its application has done with it */
         if (c == NULL)
-            c = longest_stuck(tcp, now);
+            c = longest_stuck(tcp, patience_ms, now);
     }
     return c;
 }

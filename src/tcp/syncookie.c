@@ -2,15 +2,19 @@
  * SYN cookies: SYN-RECEIVED without a record (RFC 4987 3.6). What a record would hold goes out with the
  * SYN,ACK, and comes back with the ACK:
  *
- *     ISN        mask ^ | 5 bits: when, in 64 s | 3 bits: step of the MSS | 24 bits: MAC |
+ *     ISN        mask ^ | 5 bits: when, in 64 s | 3 bits: step of the MSS | 8 bits: 0 | 16 bits: MAC |
  *     timestamp  clock  | 4 bits: window scale of the peer, 15: none | 1 bit: SACK |
  *
- * The mask is a keyed hash of the tuple and the peer's ISN, so that nothing of the rest shows. The MAC
- * covers all that is agreed on, also what is not in the ISN: the low bits of the timestamp, whether there
- * are timestamps, and our own window scale. So a handshake whose two ends would not agree, because
- * something between them has changed an option, or the listener its buffers, does not succeed
- * (ATK-SYN-05). A cookie is good for 64 to 128 seconds; of the 2^32 acknowledgments 16 would be good
- * at any time: 2 times, 8 steps. */
+ * The mask is a keyed hash of the tuple, the upper bits of the peer's ISN, and what is agreed on and not in
+ * ours: the low bits of the timestamp, whether there are timestamps, and our own window scale. So nothing
+ * of the rest shows, and a handshake whose two ends would not agree, because something between them has
+ * changed an option, or the listener its buffers, does not succeed (ATK-SYN-05). The MAC covers all of the
+ * peer's ISN and all of ours. A cookie is good for 64 to 128 seconds; of the 2^32
+ * acknowledgments 16 would be good at any time: 2 times, 8 steps.
+ *
+ * Only the first segment behind the SYN brings a cookie back, for only there the peer's ISN is known. When
+ * it is lost, or late, what follows it must not be taken for a stranger's and reset. It is known by its
+ * acknowledgment: the mask takes off all but the MAC. */
 #include "base/layout.h"
 #include "tcp/tcp.h"
 
@@ -19,8 +23,12 @@ enum {
     COOKIE_SLOT_S = 64,
     COOKIE_LIFE_S = 2 * COOKIE_SLOT_S, /* at most */
     COOKIE_SLOT_BITS = 5,
-    COOKIE_MAC_BITS = 24,
-    COOKIE_STEPS = 8,
+    COOKIE_STEP_BITS = 3,
+    COOKIE_STEPS = 1 << COOKIE_STEP_BITS,
+    COOKIE_MAC_BITS = 16,
+    COOKIE_STEP_SHIFT = 32 - COOKIE_SLOT_BITS - COOKIE_STEP_BITS,
+    IRS_UPPER_SHIFT = 24,       /* what the mask does not cover of the peer's ISN */
+    BEHIND_BYTES_MAX = 1 << 20, /* more than any initial window */
     STAMP_BITS = 5,
     STAMP_SACK = 1,       /* the lowest bit; the scale above */
     STAMP_NO_SCALE = 15,
@@ -77,7 +85,8 @@ static uint64_t keyed(const struct tcp_room *tcp, const struct cookie_of *of, ui
 
 static uint32_t mask_of(const struct tcp_room *tcp, const struct cookie_of *of)
 {
-    struct cookie_of plain = {.tuple = of->tuple, .irs = of->irs};
+    struct cookie_of plain = *of;
+    plain.irs = seq_make(of->irs.v >> IRS_UPPER_SHIFT);
     return (uint32_t)keyed(tcp, &plain, COOKIE_MASK, 0);
 }
 
@@ -99,8 +108,20 @@ static uint32_t cookie_make(const struct tcp_room *tcp, const struct cookie_of *
 {
     uint32_t slot = slot_at(now);
     CHECK(tcp->handler, step < COOKIE_STEPS);
-    return mask_of(tcp, of) ^ (slot << (32 - COOKIE_SLOT_BITS) | step << COOKIE_MAC_BITS |
+    return mask_of(tcp, of) ^ (slot << (32 - COOKIE_SLOT_BITS) | step << COOKIE_STEP_SHIFT |
                                mac_of(tcp, of, slot, step));
+}
+
+/* A cookie without its mask: how many slots ago it was made; and what must be 0 if it is one. */
+static uint32_t age_of(uint32_t plain, uint32_t slot)
+{
+    return (slot - (plain >> (32 - COOKIE_SLOT_BITS))) & ((1U << COOKIE_SLOT_BITS) - 1);
+}
+
+static uint32_t strange(uint32_t plain, uint32_t slot)
+{
+    uint32_t zeros = (plain >> COOKIE_MAC_BITS) & ((1U << (COOKIE_STEP_SHIFT - COOKIE_MAC_BITS)) - 1);
+    return zeros | age_of(plain, slot) >> 1; /* of age 0 or 1 */
 }
 
 /* Is it one of ours, and not too old? The work is the same whatever is wrong with it, and how much of it is
@@ -109,10 +130,22 @@ static bool cookie_check(const struct tcp_room *tcp, const struct cookie_of *of,
                          weir_time now, uint32_t *step)
 {
     uint32_t plain = cookie ^ mask_of(tcp, of), slot = slot_at(now);
-    uint32_t age = (slot - (plain >> (32 - COOKIE_SLOT_BITS))) & ((1U << COOKIE_SLOT_BITS) - 1);
-    *step = plain >> COOKIE_MAC_BITS & (COOKIE_STEPS - 1);
-    uint32_t wrong = (plain ^ mac_of(tcp, of, slot - age, *step)) << (32 - COOKIE_MAC_BITS);
-    return (wrong | age >> 1) == 0; /* of age 0 or 1 */
+    *step = plain >> COOKIE_STEP_SHIFT & (COOKIE_STEPS - 1);
+    uint32_t wrong = (plain ^ mac_of(tcp, of, slot - age_of(plain, slot), *step))
+                     << (32 - COOKIE_MAC_BITS);
+    return (wrong | strange(plain, slot)) == 0;
+}
+
+/* Does a segment that is not the first acknowledge a cookie? A stranger's does by a chance of 2^-12. */
+static bool cookie_before(const struct tcp_room *tcp, const struct cookie_of *of, uint32_t cookie,
+                          weir_time now)
+{
+    struct cookie_of earlier = *of;
+    earlier.irs = seq_sub(of->irs, BEHIND_BYTES_MAX);
+    uint32_t slot = slot_at(now);
+    uint32_t here = strange(cookie ^ mask_of(tcp, of), slot);
+    uint32_t there = strange(cookie ^ mask_of(tcp, &earlier), slot);
+    return (here == 0) | (there == 0);
 }
 
 /* ---- what rides in the timestamp ---- */
@@ -298,45 +331,59 @@ static struct tcp_syn record_of(const struct tcp_room *tcp, const struct tcp_con
     };
 }
 
-bool tcp_cookie_is_good(const struct tcp_room *tcp, const struct tcp_conn *listener,
-                        const struct tcp_segment *s)
+enum tcp_cookie tcp_cookie_judge(const struct tcp_room *tcp, const struct tcp_conn *listener,
+                                 const struct tcp_segment *s, struct tcp_syn *syn)
 {
     uint32_t step, cookie = s->header->ack.v - 1;
     if (!are_out(listener, s->now))
-        return false;
+        return TCP_COOKIE_NONE;
     struct cookie_of of = cookie_of(tcp, listener, s);
-    return cookie_check(tcp, &of, cookie, s->now, &step) && !was_used(tcp, &of, cookie);
+    if (!cookie_check(tcp, &of, cookie, s->now, &step))
+        return (enum tcp_cookie)(TCP_COOKIE_BAD + cookie_before(tcp, &of, cookie, s->now));
+    if (was_used(tcp, &of, cookie))
+        return TCP_COOKIE_USED;
+    *syn = record_of(tcp, listener, s, &of, step);
+    return TCP_COOKIE_GOOD;
+}
+
+enum weir_drop tcp_cookie_accept(struct tcp_room *tcp, const struct tcp_syn *syn,
+                                 struct tcp_segment *s)
+{
+    struct tcp_conn *c = tcp_listen_establish(tcp, syn, s, 0);
+    if (c != NULL) {
+        struct cookie_of of = cookie_of(tcp, tcp_at(tcp, syn->listener), s);
+        note_used(tcp, &of, syn->iss.v);
+        c->cookie = true;
+        tcp->count.cookies_good++;
+        tcp->count.passive_opens++;
+    }
+    return tcp_listen_continue(tcp, c, s);
 }
 
 bool tcp_cookie_segment(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_segment *s,
                         enum weir_drop *drop)
 {
-    if (!are_out(listener, s->now))
-        return false;
-    if (no_place(tcp, listener)) {
-        /* Cookie or not: what follows a final ACK that found no place is no cookie any more, but must not
-         * be answered with a reset. */
+    struct tcp_syn syn;
+    if (are_out(listener, s->now) && no_place(tcp, listener)) { /* cookie or not */
         *drop = tcp_listen_continue(tcp, NULL, s);
         return true;
     }
-    uint32_t step, cookie = s->header->ack.v - 1;
-    struct cookie_of of = cookie_of(tcp, listener, s);
-    if (!cookie_check(tcp, &of, cookie, s->now, &step)) {
+    switch (tcp_cookie_judge(tcp, listener, s, &syn)) {
+    case TCP_COOKIE_GOOD:
+        *drop = tcp_cookie_accept(tcp, &syn, s);
+        return true;
+    case TCP_COOKIE_EARLY: /* as if it were reset (ATK-INF-11): see input.c */
         tcp->count.cookies_bad++;
-        return false;
-    }
-    if (was_used(tcp, &of, cookie)) {
+        (void)ratelimit_allow(&tcp->net->errors, s->rx->source, s->now);
+        return true;
+    case TCP_COOKIE_BAD:
+        tcp->count.cookies_bad++;
+        break;
+    case TCP_COOKIE_USED:
         tcp->count.cookies_replayed++;
-        return false;
+        break;
+    case TCP_COOKIE_NONE:
+        break;
     }
-    struct tcp_syn syn = record_of(tcp, listener, s, &of, step);
-    struct tcp_conn *c = tcp_listen_establish(tcp, &syn, s, 0);
-    if (c != NULL) {
-        note_used(tcp, &of, cookie);
-        c->cookie = true;
-        tcp->count.cookies_good++;
-        tcp->count.passive_opens++;
-    }
-    *drop = tcp_listen_continue(tcp, c, s);
-    return true;
+    return false;
 }

@@ -402,13 +402,25 @@ void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, struct t
                        weir_time now);
 
 /* An ACK at a listener: does it bring back a cookie? If so, makes the connection, where the segment
- * goes on, and *drop is what became of it. False: it is nothing of ours. Constant. */
+ * goes on, and *drop is what became of it. False: it is nothing of ours, and to be reset. Constant. */
 bool tcp_cookie_segment(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_segment *s,
                         enum weir_drop *drop);
 
-/* The same question, and nothing done. */
-bool tcp_cookie_is_good(const struct tcp_room *tcp, const struct tcp_conn *listener,
-                        const struct tcp_segment *s);
+enum tcp_cookie {
+    TCP_COOKIE_NONE,  /* none are out */
+    TCP_COOKIE_BAD,   /* it is none of ours, or too old */
+    TCP_COOKIE_EARLY, /* not the first segment behind a SYN, which may still come */
+    TCP_COOKIE_USED,  /* it has made a connection before */
+    TCP_COOKIE_GOOD
+};
+
+/* Judge an ACK; GOOD: *syn is what it stands for. */
+enum tcp_cookie tcp_cookie_judge(const struct tcp_room *tcp, const struct tcp_conn *listener,
+                                 const struct tcp_segment *s, struct tcp_syn *syn);
+
+/* Make the connection of a good one, where the segment goes on. The tuple is in no table. */
+enum weir_drop tcp_cookie_accept(struct tcp_room *tcp, const struct tcp_syn *syn,
+                                 struct tcp_segment *s);
 
 /* ======== fastopen.c: RFC 7413 ======== */
 
@@ -493,6 +505,25 @@ static inline bool tcp_pmtud_test_due(const struct tcp_flight *f)
     return f->report_mtu != 0 && f->report_tests < TCP_PMTUD_TESTS;
 }
 
+/* A duplicate ACK came, before recovery hears of it: what does it say of a report that waits? */
+void tcp_pmtud_dupack(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
+
+/* Is what is missing at snd_una still thought to be too large, not lost? What its test brings will tell:
+ * recovery waits for it. */
+static inline bool tcp_pmtud_waits(const struct tcp_conn *c, const struct tcp_flight *f)
+{
+    return f->report_mtu != 0 && !f->report_doubted && f->report_start == c->snd_una;
+}
+
+/* Is a duplicate ACK but the echo of such a segment, which had arrived before? Counts it off. */
+static inline bool tcp_pmtud_echo(const struct tcp_conn *c, struct tcp_flight *f)
+{
+    if (f->echoes == 0 || c->snd_una > f->echoes_end)
+        return false;
+    f->echoes--;
+    return true;
+}
+
 /* Plan the next segment of the test; false: there is none to be made. Pure. */
 bool tcp_pmtud_test(const struct tcp_room *tcp, const struct tcp_conn *c, struct tcp_plan *p);
 
@@ -513,8 +544,11 @@ void tcp_wait_leave(struct tcp_room *tcp, struct tcp_conn *c);
 
 /* Window, queue, state or outage has changed: is it stuck? Stuck is who has something to send that the
  * window keeps back, closed or too small to be worth a segment, or has sent something again and again
- * (R1) without an answer. A little that gets through does not end it. Constant. */
+ * (R1) without an answer; until a segment's worth, or all of it, is acknowledged. Constant. */
 void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
+
+/* So much was acknowledged of one that is stuck. */
+void tcp_stuck_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked);
 
 /* For how long it is stuck, in milliseconds; 0: it is not. */
 static inline uint32_t tcp_stuck_for(const struct tcp_conn *c, weir_time now)
@@ -523,7 +557,8 @@ static inline uint32_t tcp_stuck_for(const struct tcp_conn *c, weir_time now)
 }
 
 /* Packet memory, endpoints or flights may be short: then end those stuck longest, the longest first, a
- * few at a time, if they are stuck for tcp_stuck_ms. What the last output referred to may be given
+ * few at a time, if they are stuck for tcp_stuck_ms; sooner, the less memory is left below
+ * tcp_pressure_percent. What the last output referred to may be given
  * back. Constant. */
 void tcp_stuck_relieve(struct tcp_room *tcp, weir_time now);
 

@@ -96,15 +96,10 @@ void tcp_tune_read(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     if (c->rcv_buf >= c->set.receive_bytes_max)
         return;
     uint32_t at = (uint32_t)((uint64_t)now / WEIR_NS_PER_US), head = (uint32_t)c->receive.head;
-    if (c->tune_us == 0) { /* the first time */
-        c->tune_us = at | 1;
-        c->tune_head = head;
-        return;
-    }
-    bool over;
-    uint64_t read = measure(c, head - c->tune_head, at - c->tune_us, &over);
+    bool over = c->tune_us == 0; /* the first time */
+    uint64_t read = over ? 0 : measure(c, head - c->tune_head, at - c->tune_us, &over);
     if (over) {
-        c->tune_us = at | 1;
+        c->tune_us = at != 0 ? at : UINT32_MAX;
         c->tune_head = head;
     }
     uint64_t unread = tcp_rcv_data_end(c) - c->receive.head;

@@ -16,7 +16,8 @@ bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c)
     CHECK(tcp->handler, c->flight == TCP_NONE);
     uint32_t index = pool_take(&tcp->flights);
     if (index == POOL_NONE) {
-        if (!c->wants_flight && !c->stuck) { /* who is stuck has a timer that tries again */
+        bool timer = c->stuck && c->repair != TCP_REPAIR_NONE; /* it tries again */
+        if (!c->wants_flight && !timer) {
             tcp_wait_join(tcp, c, &tcp->want_flight);
             c->wants_flight = true;
         }
@@ -43,6 +44,7 @@ bool tcp_flight_take(struct tcp_room *tcp, struct tcp_conn *c)
     f->spared_end = 0;
     f->report_mtu = 0;
     f->report_tests = 0;
+    f->echoes = 0;
     c->flight = index;
     return true;
 }

@@ -46,9 +46,11 @@ static const char *compare_reply(const struct rig *r, const struct model_result 
     enum model_reply_kind kind = want->kind == MODEL_ACK_OPTIONAL ? MODEL_ACK : want->kind;
     if ((m->events & MODEL_ABORTED) != 0 && kind_of(out) == MODEL_RST_ACK)
         kind = MODEL_RST_ACK; /* an abort may say what was received */
-    if (kind == MODEL_SILENT || out->len > 0 || kind_of(out) != kind)
+    bool again = out->len > 0 && out->len <= m->again_max &&
+                 seq_eq(out->header.seq, m->conn.snd_una);
+    if (kind == MODEL_SILENT || (out->len > 0 && !again) || kind_of(out) != kind)
         return "another answer";
-    if (!want->seq_drawn && !seq_eq(out->header.seq, want->seq))
+    if (!want->seq_drawn && !again && !seq_eq(out->header.seq, want->seq))
         return "sequence number of the answer";
     if (kind == MODEL_RST)
         return NULL;
@@ -82,7 +84,7 @@ static const char *compare_state(const struct rig *r, const struct rig_view *vie
     if (info->rcv_nxt - c->rcv_nxt.v > m->queued_max)
         return "RCV.NXT";
     bool drawn = m->reply.seq_drawn;
-    if (!drawn && info->snd_nxt != c->snd_nxt.v)
+    if (!drawn && info->snd_nxt != c->snd_nxt.v && info->snd_nxt != c->snd_nxt.v - m->again_max)
         return "SND.NXT";
     if (drawn && (info->snd_nxt != info->iss + 1 || info->iss != r->out[0].header.seq.v))
         return "ISS";

@@ -165,6 +165,14 @@ static void take(unsigned action, struct model_result *r, const struct model_seg
         c->irs = s->seq;
         c->rcv_nxt = c->consumed = seq_add(s->seq, 1);
         break;
+    case DO_TAKE_COOKIE:
+        c->passive = true;
+        c->irs = seq_sub(s->seq, 1);
+        c->rcv_nxt = c->consumed = s->seq;
+        c->iss = c->snd_una = seq_sub(s->ack, 1);
+        c->snd_nxt = s->ack;
+        c->snd_wnd = c->snd_wnd_max = 0;
+        break;
     case DO_QUEUE_TEXT:
         r->queued_max = s->len;
         break;
@@ -247,6 +255,8 @@ struct model_result model_segment_arrives(const struct model_conn *c,
             step = rule->go;
     }
     finish(&r, drawn);
+    if (c->state == MODEL_SYN_SENT) /* RFC 7413 4.2.2 */
+        r.again_max = (uint32_t)seq_diff(c->snd_nxt, seq_max(r.conn.snd_una, seq_add(c->iss, 1)));
     return r;
 }
 

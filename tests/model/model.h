@@ -36,6 +36,8 @@ struct model_conn {
     bool held;       /* the application has not let go of it */
     bool timestamps; /* agreed on (RFC 7323) */
     bool fin_sent;   /* snd_nxt counts our FIN */
+    bool cookies;    /* LISTEN answers by cookies (RFC 4987 3.6): iss and irs are of one that is out */
+    bool fast;       /* SYN-RECEIVED is the application's already (RFC 7413 4.2.2) */
     struct tcp_seq iss, irs;
     struct tcp_seq snd_una, snd_nxt, snd_wl1, snd_wl2;
     uint32_t snd_wnd, snd_wnd_max;
@@ -96,6 +98,7 @@ struct model_result {
     uint32_t held;       /* octets kept above a hole */
     bool fin_held;       /* ... and so was its FIN, at ... */
     struct tcp_seq fin_at;
+    uint32_t again_max;  /* octets that went with our SYN and may go with the answer again, or later */
     uint32_t queued_max; /* octets that came with a SYN, which may be acknowledged already or not */
     unsigned hit_count;  /* the rules that held, in order */
     const struct model_rule *hit[MODEL_RULES_HIT_MAX];
@@ -115,6 +118,10 @@ struct model_result {
           (!c->urgent || seq_gt(seq_add(s->seq, s->urgent), c->rcv_up)))                           \
     X(PASSIVE, "came from LISTEN", c->passive)                                                     \
     X(LISTENER, "somebody listens", c->listener)                                                   \
+    X(COOKIES, "it answers by cookies", c->cookies)                                                \
+    X(COOKIE_BACK, "SEG.SEQ = IRS+1 and SEG.ACK = ISS+1 of a cookie",                              \
+      c->cookies && seq_eq(s->seq, seq_add(c->irs, 1)) && seq_eq(s->ack, seq_add(c->iss, 1)))      \
+    X(FAST, "open fast", c->fast)                                                                  \
     X(HELD, "the application holds it", c->held)                                                   \
     X(TS_MISSING, "timestamps agreed on and missing", c->timestamps && !s->timestamps)             \
     X(TS_OLD, "SEG.TSval < TS.Recent", c->timestamps && s->timestamps_old)                         \
@@ -161,6 +168,7 @@ enum model_condition {
     X(SEND_ABORT, "<SEQ=SND.NXT><CTL=RST>")                                                        \
     X(NEW_TCB, "RCV.NXT = SEG.SEQ+1, IRS = SEG.SEQ, ISS drawn, SND.UNA = ISS, SND.NXT = ISS+1")    \
     X(TAKE_SYN, "RCV.NXT = SEG.SEQ+1, IRS = SEG.SEQ")                                              \
+    X(TAKE_COOKIE, "RCV.NXT = SEG.SEQ, IRS = SEG.SEQ-1, ISS = SEG.ACK-1, SND.NXT = SEG.ACK")       \
     X(QUEUE_TEXT, "text queued until ESTABLISHED, or left to come again")                          \
     X(CUT_SYN, "the SYN, which was there before, is trimmed off")                                  \
     X(TRIM, "text and FIN outside the window are trimmed off")                                     \

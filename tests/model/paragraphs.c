@@ -569,6 +569,68 @@ static void test_time_wait_restarts_with_the_fin(void **state)
     assert_result(&r, MODEL_TIME_WAIT, MODEL_SILENT, 0);
 }
 
+/* ---- RFC 4987 3.6 ---- */
+
+static void test_cookie_comes_back(void **state)
+{
+    (void)state;
+    struct model_conn c = in_state(MODEL_LISTEN);
+    c.cookies = true;
+    c.rcv_nxt = seq_make(IRS + 1);
+    struct model_result r = arrives(&c, S, IRS, 0, 7); /* nothing is kept, not even text */
+    assert_result(&r, MODEL_LISTEN, MODEL_SYN_ACK, 0);
+    assert_true(r.reply.seq_drawn);
+    assert_int_equal(r.reply.ack.v, IRS + 1);
+    assert_int_equal(r.queued_max, 0);
+    r = arrives(&c, A, IRS + 1, ISS + 1, 0);
+    assert_result(&r, MODEL_ESTABLISHED, MODEL_SILENT, MODEL_CONNECTED);
+    assert_int_equal(r.conn.snd_una.v, ISS + 1);
+    assert_int_equal(r.conn.snd_nxt.v, ISS + 1);
+    assert_int_equal(r.conn.rcv_nxt.v, IRS + 1);
+    assert_int_equal(r.conn.snd_wnd, WND + 1);
+    r = arrives(&c, A | F, IRS + 1, ISS + 1, 7); /* and on as in ESTABLISHED */
+    assert_result(&r, MODEL_CLOSE_WAIT, MODEL_ACK, MODEL_CONNECTED | MODEL_PEER_CLOSED);
+    assert_int_equal(r.taken, 7);
+    assert_reply(&r, ISS + 1, IRS + 9);
+    r = arrives(&c, A | R, IRS + 1, ISS + 1, 0);
+    assert_result(&r, MODEL_LISTEN, MODEL_SILENT, 0);
+    for (unsigned i = 0; i < 3; i++) { /* what is no cookie */
+        r = arrives(&c, i == 2 ? A | S : A, IRS + 1 + (i == 0), ISS + 1 + (i == 1), 0);
+        assert_result(&r, MODEL_LISTEN, MODEL_RST, 0);
+        assert_reply(&r, ISS + 1 + (i == 1), 0);
+    }
+}
+
+/* ---- RFC 7413 4.2.2 ---- */
+
+static void test_reset_of_what_is_open_fast_is_told(void **state)
+{
+    (void)state;
+    struct model_conn c = in_state(MODEL_SYN_RECEIVED);
+    c.passive = c.fast = true;
+    struct model_result r = arrives(&c, R, IRS + 1, 0, 0);
+    assert_result(&r, MODEL_CLOSED, MODEL_SILENT, MODEL_RESET);
+    r = arrives(&c, R, IRS + 2, 0, 0);
+    assert_result(&r, MODEL_SYN_RECEIVED, MODEL_ACK, 0);
+    r = arrives(&c, A, IRS + 1, ISS + 1, 0);
+    assert_result(&r, MODEL_ESTABLISHED, MODEL_SILENT, MODEL_CONNECTED);
+}
+
+static void test_data_of_a_syn_may_go_again(void **state)
+{
+    (void)state;
+    struct model_conn c = in_state(MODEL_SYN_SENT);
+    c.snd_nxt = seq_make(ISS + 21);
+    for (uint32_t acked = 1; acked <= 21; acked += 10) {
+        struct model_result r = arrives(&c, S | A, IRS, ISS + acked, 0);
+        assert_result(&r, MODEL_ESTABLISHED, MODEL_ACK, MODEL_CONNECTED);
+        assert_int_equal(r.conn.snd_una.v, ISS + acked);
+        assert_int_equal(r.again_max, 21 - acked);
+    }
+    struct model_result r = arrives(&c, S | A, IRS, ISS + 22, 0);
+    assert_result(&r, MODEL_SYN_SENT, MODEL_RST, 0);
+}
+
 /* ---- 3.10.7.4 sixth, seventh, eighth ---- */
 
 static void test_urgent(void **state)
@@ -669,6 +731,8 @@ static void test_rules_stand_in_order_and_can_all_hold(void **state)
         s.len = (v & 1) != 0 ? 8 : 0;
         c.held = (v & 2) != 0;
         c.passive = (v & 4) != 0;
+        c.cookies = c.passive && c.state == MODEL_LISTEN;
+        c.fast = c.passive && !c.held;
         c.timestamps = (v & 8) != 0;
         if (c.timestamps && c.passive)
             c.rcv_wnd = 0;
@@ -721,6 +785,9 @@ int main(void)
         cmocka_unit_test(test_window_is_updated_by_newer_segments_only),
         cmocka_unit_test(test_ack_of_our_fin),
         cmocka_unit_test(test_time_wait_restarts_with_the_fin),
+        cmocka_unit_test(test_cookie_comes_back),
+        cmocka_unit_test(test_reset_of_what_is_open_fast_is_told),
+        cmocka_unit_test(test_data_of_a_syn_may_go_again),
         cmocka_unit_test(test_urgent),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_text_that_nobody_will_read_is_answered_by_reset),

@@ -65,7 +65,7 @@ static void on_assert(void *ctx, const char *expression, const char *file, unsig
     abort();
 }
 
-static struct weir_config small_config(void)
+static struct weir_config small_config(bool cookies)
 {
     struct weir_config config;
     weir_config_default(&config);
@@ -85,6 +85,9 @@ static struct weir_config small_config(void)
     config.tcp_endpoints_max = 8;
     config.tcp_flights_max = 8;
     config.tcp_syn_received_max = 8;
+    config.tcp_syn_cookies = cookies ? 2 : 1;
+    config.tcp_fast_open_pending_max = 65536; /* RSTs keep their places for a while */
+    config.tcp_fast_open_paths_max = 65536;
     config.tcp_time_wait_max = 8;
     config.tcp_time_wait_ms = RIG_TIME_WAIT_MS;
     config.tcp_window_floor_bytes = RIG_BUFFER;
@@ -119,17 +122,18 @@ static void listen_again(struct rig *r)
     if (weir_tcp_open(r->stack, &config, &r->listener) != WEIR_OK)
         die("no listener");
     settle_all(r->stack, r->listener);
+    settle(r->stack, r->listener, WEIR_TCP_FAST_OPEN, 1);
     if (weir_tcp_listen(r->stack, r->listener, 4) != WEIR_OK)
         die("it does not listen");
 }
 
-void rig_open(struct rig *r, unsigned family)
+static void open_stack(struct rig *r, unsigned family, bool cookies)
 {
     char why[200];
-    struct weir_config config = small_config();
+    struct weir_config config = small_config(cookies);
     if (weir_config_check(&config, why, sizeof why) != WEIR_OK)
         die(why);
-    *r = (struct rig){.family = family, .now = 1000 * WEIR_NS_PER_S};
+    *r = (struct rig){.family = family, .cookies = cookies, .now = 1000 * WEIR_NS_PER_S};
     size_t size = (weir_stack_size(&config) + 63) / 64 * 64;
     r->memory = size > 0 ? aligned_alloc(64, size) : NULL;
     r->stack = r->memory != NULL ? weir_stack_init(r->memory, size, &config, r->now) : NULL;
@@ -150,6 +154,11 @@ void rig_open(struct rig *r, unsigned family)
         rig_poll(r);
     }
     listen_again(r);
+}
+
+void rig_open(struct rig *r, unsigned family)
+{
+    open_stack(r, family, false);
 }
 
 void rig_close(struct rig *r)
@@ -199,6 +208,11 @@ static void take_out(struct rig *r, const struct weir_tx *tx)
     out->len = p.payload_len;
     out->timestamps = (options.present & TCP_HAS_TIMESTAMPS) != 0;
     out->ts_val = out->timestamps ? options.ts_val : 0;
+    if ((options.present & TCP_HAS_FAST_OPEN) != 0 && options.fast_open.len == sizeof r->cookie &&
+        (out->header.flags & TCP_ACK) != 0) {
+        memcpy(r->cookie, options.fast_open.data, sizeof r->cookie);
+        r->has_cookie = true;
+    }
 }
 
 void rig_poll(struct rig *r)
@@ -235,6 +249,13 @@ void rig_send(struct rig *r, const struct model_segment *s)
     if ((s->flags & TCP_SYN) != 0 && r->scale > 0) {
         options.present |= TCP_HAS_WINDOW_SCALE;
         options.window_scale = r->scale;
+    }
+    if ((s->flags & TCP_SYN) != 0 && r->fast) {
+        bool gives = (s->flags & TCP_ACK) != 0; /* what it gives weir is as good as any */
+        options.present |= TCP_HAS_FAST_OPEN;
+        options.fast_open = (struct weir_ref){
+            gives ? r->payload : r->cookie, gives || r->has_cookie ? sizeof r->cookie : 0};
+        r->gave_cookie |= gives;
     }
     if (s->timestamps) {
         options.present |= TCP_HAS_TIMESTAMPS;
@@ -312,18 +333,21 @@ static bool write_bytes(struct rig *r, uint32_t len)
     return heard(r, TCP_ACK, len);
 }
 
-static bool open_active(struct rig *r)
+static bool open_active(struct rig *r, uint32_t data)
 {
     struct weir_tcp_config config = {.size = sizeof config};
     if (weir_tcp_open(r->stack, &config, &r->handle) != WEIR_OK)
         return fails(r, "no endpoint");
     settle_all(r->stack, r->handle);
     settle(r->stack, r->handle, WEIR_TCP_TIMESTAMPS, 0);
+    settle(r->stack, r->handle, WEIR_TCP_FAST_OPEN, r->setup == RIG_SYN_SENT_FAST);
     if (weir_tcp_connect(r->stack, r->handle, &r->remote, r->remote_port) != WEIR_OK)
         return fails(r, "connecting was refused");
+    if (data > 0 && weir_tcp_send(r->stack, r->handle, r->payload, data, 0) != (int)data)
+        return fails(r, "sending was refused");
     r->local_port = 0;
     rig_poll(r);
-    if (!heard(r, TCP_SYN, 0))
+    if (!heard(r, TCP_SYN, data))
         return false;
     r->local_port = r->out[0].header.source_port;
     r->conn.iss = r->conn.snd_una = r->out[0].header.seq;
@@ -357,7 +381,7 @@ static bool establish(struct rig *r, bool active)
 {
     if (active) {
         struct model_conn *c = &r->conn;
-        if (!open_active(r))
+        if (!open_active(r, 0))
             return false;
         c->rcv_nxt = c->irs;
         c->snd_una = c->snd_nxt;
@@ -443,6 +467,55 @@ static bool go_on(struct rig *r)
     return true;
 }
 
+/* The peer's SYN with data and a cookie, which it has asked for before. */
+static bool open_fast(struct rig *r)
+{
+    struct model_conn *c = &r->conn;
+    uint8_t data[READ_BYTES];
+    r->fast = true;
+    if (!r->has_cookie) {
+        if (!open_by_peer(r))
+            return false;
+        rig_send(r, &(struct model_segment){.flags = TCP_RST, .seq = c->rcv_nxt});
+        if (!r->has_cookie)
+            return fails(r, "no cookie was given");
+    }
+    c->rcv_nxt = c->irs;
+    c->rcv_wnd = 0;
+    say(r, TCP_SYN, READ_BYTES);
+    r->fast = false;
+    if (!heard(r, TCP_SYN | TCP_ACK, 0))
+        return false;
+    if (!seq_eq(r->out[0].header.ack, c->rcv_nxt))
+        return fails(r, "the data of the SYN was not taken");
+    c->iss = c->snd_una = r->out[0].header.seq;
+    c->fast = true;
+    if (!accept_one(r) ||
+        weir_tcp_receive(r->stack, r->handle, data, sizeof data, 0) != READ_BYTES)
+        return fails(r, "the data of the SYN is not there");
+    c->consumed = c->rcv_nxt;
+    rig_poll(r);
+    return r->out_count == 0 || fails(r, "something was sent before the handshake was complete");
+}
+
+/* Weir's SYN with data and a cookie, which the peer has given it before. */
+static bool connect_fast(struct rig *r)
+{
+    struct model_conn *c = &r->conn;
+    if (!r->gave_cookie) {
+        r->fast = true;
+        if (!establish(r, true))
+            return false;
+        r->fast = false;
+        weir_tcp_abort(r->stack, r->handle);
+        rig_poll(r);
+        c->rcv_wnd = 0;
+        c->snd_una = c->snd_nxt = seq_make(0);
+    }
+    c->rcv_nxt = c->irs;
+    return open_active(r, OUTSTANDING_BYTES);
+}
+
 static bool arrange(struct rig *r)
 {
     struct model_conn *c = &r->conn;
@@ -456,11 +529,18 @@ static bool arrange(struct rig *r)
         return true;
     case RIG_SYN_SENT:
         c->rcv_nxt = c->irs; /* as classes of sequence numbers go */
-        return open_active(r);
+        return open_active(r, 0);
+    case RIG_SYN_SENT_FAST:
+        return connect_fast(r);
+    case RIG_SYN_RECEIVED_FAST:
+        return open_fast(r);
+    case RIG_LISTEN_COOKIE:
+        c->cookies = true;
+        return open_by_peer(r);
     case RIG_SYN_RECEIVED:
         return open_by_peer(r);
     case RIG_SYN_RECEIVED_ACTIVE:
-        return open_active(r) && open_by_peer(r);
+        return open_active(r, 0) && open_by_peer(r);
     case RIG_ESTABLISHED_FRESH:
         return establish(r, false) && go_on(r);
     default:
@@ -477,6 +557,10 @@ bool rig_shut_send(struct rig *r)
 
 bool rig_begin(struct rig *r, enum rig_setup setup)
 {
+    if ((setup == RIG_LISTEN_COOKIE) != r->cookies) {
+        rig_close(r);
+        open_stack(r, r->family, !r->cookies);
+    }
     uint32_t n = r->cells++;
     r->now += WEIR_NS_PER_MS;
     r->setup = setup;
@@ -502,7 +586,9 @@ bool rig_begin(struct rig *r, enum rig_setup setup)
         return false;
     struct rig_view view = rig_look(r);
     unsigned state = view.present ? view.info.state : MODEL_CLOSED;
-    if (setup != RIG_LISTEN && state != r->conn.state)
+    if (r->conn.state == MODEL_LISTEN)
+        state = view.present ? state : MODEL_LISTEN;
+    if (state != r->conn.state)
         return fails(r, "it is in another state");
     if (r->conn.state == MODEL_TIME_WAIT)
         r->now += 100 * WEIR_NS_PER_MS; /* so that a restart can be seen */

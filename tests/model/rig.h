@@ -31,7 +31,10 @@
     X(ESTABLISHED_NO_TS, ESTABLISHED, "timestamps agreed on, and none in the segment")             \
     X(ESTABLISHED_OLD_TS, ESTABLISHED, "timestamps agreed on, and an old one in the segment")      \
     X(FIN_WAIT_1_LEFT, FIN_WAIT_1, "the application is gone")                                      \
-    X(FIN_WAIT_2_LEFT, FIN_WAIT_2, "the application is gone")
+    X(FIN_WAIT_2_LEFT, FIN_WAIT_2, "the application is gone")                                      \
+    X(LISTEN_COOKIE, LISTEN, "a listener that has sent a SYN cookie")                              \
+    X(SYN_RECEIVED_FAST, SYN_RECEIVED, "passive open with data in the SYN, accepted")              \
+    X(SYN_SENT_FAST, SYN_SENT, "active open with data in the SYN")
 
 enum rig_setup {
 #define X(name, state, text) RIG_##name,
@@ -61,6 +64,10 @@ struct rig {
     void *memory;
     weir_time now;
     unsigned family; /* 4 or 6 */
+    bool cookies;    /* it answers SYNs by cookies */
+    uint8_t cookie[8]; /* of fast open: what weir gave last ... */
+    bool has_cookie;   /* ... if it did */
+    bool gave_cookie;  /* and weir has one of its peer's */
     struct weir_addr local, remote;
     weir_handle listener;
     uint32_t cells; /* begun since the stack was made */
@@ -72,6 +79,7 @@ struct rig {
     uint16_t local_port, remote_port;
     weir_handle handle; /* zeros: none */
     bool timestamps;    /* what the peer sends carries them */
+    bool fast;          /* and its SYNs the fast open option, with the cookie if there is one */
     uint8_t scale;      /* what its SYN offers (RFC 7323 2); 0: nothing */
     uint32_t ts_val, ts_ecr;
     struct rig_out out[RIG_OUT_MAX];

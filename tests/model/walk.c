@@ -243,7 +243,7 @@ static void advance(struct walk *w, const struct model_result *m)
 {
     struct rig *r = w->rig;
     struct model_conn *c = &r->conn;
-    bool begins = c->state == MODEL_LISTEN && m->conn.state != MODEL_LISTEN;
+    bool begins = c->state == MODEL_LISTEN && m->conn.state == MODEL_SYN_RECEIVED;
     *c = m->conn;
     if (m->reply.seq_drawn) {
         c->iss = c->snd_una = r->out[0].header.seq;
@@ -306,7 +306,8 @@ static enum rig_setup draw_setup(struct rng *rng)
     for (;;) {
         enum rig_setup setup = (enum rig_setup)rng_below(rng, RIG_SETUP_COUNT);
         if (setup != RIG_CLOSED && setup != RIG_TIME_WAIT && setup != RIG_TIME_WAIT_ACTIVE &&
-            setup != RIG_ESTABLISHED_NO_TS && setup != RIG_ESTABLISHED_OLD_TS)
+            setup != RIG_ESTABLISHED_NO_TS && setup != RIG_ESTABLISHED_OLD_TS &&
+            setup != RIG_SYN_RECEIVED_FAST && setup != RIG_SYN_SENT_FAST)
             return setup;
     }
 }

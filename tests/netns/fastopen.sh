@@ -24,7 +24,6 @@ address, port, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 family = socket.AF_INET6 if ':' in address else socket.AF_INET
 message = bytes(i * 7 % 251 for i in range(size))
 with socket.socket(family, socket.SOCK_STREAM) as s:
-    s.settimeout(20)
     if sys.argv[4:] == ['no-cookie']:
         s.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_NO_COOKIE, 1)
     sent = s.sendto(message, socket.MSG_FASTOPEN, (address, port))
@@ -85,12 +84,14 @@ kernel() { # kernel NAME: a counter of the kernel's
         $1 == "TcpExt:" { for (i = 2; i <= NF; i++) if (names[i] == name) print $i }' /proc/net/netstat
 }
 
-echoes() { # echoes fast|slow ADDRESS SIZE [no-cookie]
+# Whether data of the SYN was acknowledged by the SYN,ACK, as the kernel sees it: a stack that has no fast
+# open may keep the data of a SYN, too, until the handshake is complete.
+echoes() { # echoes fast|slow|any ADDRESS SIZE [no-cookie]
     local how=$1 got
     shift
     got=$(timeout 30 python3 "$scratch/client.py" "$1" 7 "${@:2}" 2>&1)
     echo "$got"
-    [ "$got" = "$how" ]
+    [ "$got" = "$how" ] || [[ $how = any && ($got = fast || $got = slow) ]]
 }
 
 counts() { # counts NAME WANTED: the counter of the host is that
@@ -112,7 +113,7 @@ for address in $ip4 $ip6; do
     check "... and its second sends data with the SYN, which is taken" echoes fast "$address" 700
     check "... as it counts itself" [ "$(kernel TCPFastOpenActive)" = $((active + 1)) ]
     check "... more than a SYN holds" echoes fast "$address" 100000
-    check "... data without a cookie, which is no fast open" echoes slow "$address" 701 no-cookie
+    check "... data without a cookie, which is no fast open" echoes any "$address" 701 no-cookie
     for i in 1 2 3 4 5 6 7 8; do
         echoes fast "$address" 64
     done >"$scratch/out"
@@ -128,9 +129,10 @@ else
 fi
 
 host_start "${args[@]}" "${args4[@]}" "${args6[@]}" --services echo/tcp --stats
-check "a host without --fast-open takes the data after the handshake, IPv4" echoes slow $ip4 700
-check "... IPv6" echoes slow $ip6 700
+check "a host without --fast-open takes the data after the handshake, IPv4" echoes any $ip4 700
+check "... IPv6" echoes any $ip6 700
 check "... which ends well" host_end
+check "... and took none at once" counts fast_open_in 0
 
 # ---- a server of the kernel's ----
 
@@ -153,14 +155,15 @@ from() { # from 4|6: the arguments of a stack with an address of this family
 gets() { # gets 4|6 true|false URL NAME: was it fast?
     rm -f "$scratch/got"
     timeout 90 "$weir" get $(from "$1") --fast-open --json --pcap "$scratch/get.pcapng" \
-        -o "$scratch/got" "$3/$4" >"$scratch/said" && cat "$scratch/said" &&
-        cmp "$www/$4" "$scratch/got" && grep -q "\"fast_open\":$2" "$scratch/said"
+        -o "$scratch/got" "$3/$4" >"$scratch/report" && cat "$scratch/report" &&
+        cmp "$www/$4" "$scratch/got" && grep -q "\"fast_open\":$2" "$scratch/report"
 }
 
 puts() { # puts 4|6 true|false URL NAME
     rm -f "$www/uploaded"
-    timeout 90 "$weir" put $(from "$1") --fast-open --json "$www/$4" "$3/uploaded" >"$scratch/said" &&
-        cat "$scratch/said" && cmp "$www/$4" "$www/uploaded" && grep -q "\"fast_open\":$2" "$scratch/said"
+    timeout 90 "$weir" put $(from "$1") --fast-open --json "$www/$4" "$3/uploaded" \
+        >"$scratch/report" && cat "$scratch/report" && cmp "$www/$4" "$www/uploaded" &&
+        grep -q "\"fast_open\":$2" "$scratch/report"
 }
 
 for family in 4 6; do

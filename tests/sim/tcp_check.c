@@ -28,6 +28,7 @@ static void begin(struct scene *s)
     tcp_world_begin(&s->world, sim);
     (void)tcp_world_host(&s->world, &(struct tcp_world_host){.name = "host"});
     assert_int_equal(weir_tcp_open(tcp_world_stack(&s->world, 0), &open, &s->handle), WEIR_OK);
+    weir_stack_advance(tcp_world_stack(&s->world, 0), WEIR_NS_PER_S);
 }
 
 /* A connection with 3,000 bytes outstanding and 500 received. */
@@ -59,7 +60,11 @@ static struct weir_tcp_info sound(const struct scene *s)
                                   .srtt_us = 5000,
                                   .rtt_us_min = 5000,
                                   .rto_us = 200000,
-                                  .age = WEIR_NS_PER_S};
+                                  .age = WEIR_NS_PER_S,
+                                  .receive_buffer_bytes = BUFFER,
+                                  .accounts = true,
+                                  .limited_us = {0, 500000, 499000},
+                                  .limited_count = {0, 1, 1}};
 }
 
 typedef void change(struct weir_tcp_info *i);
@@ -223,6 +228,22 @@ static void turned(struct weir_tcp_info *i)
     i->active = false;
 }
 
+static void account_back(struct weir_tcp_info *i)
+{
+    i->limited_us[WEIR_TCP_LIMIT_WINDOW] -= 1000;
+    i->limited_us[WEIR_TCP_LIMIT_CWND] += 1000;
+}
+
+static void account_short(struct weir_tcp_info *i)
+{
+    i->limited_us[WEIR_TCP_LIMIT_CWND] += 5000;
+}
+
+static void account_uncounted(struct weir_tcp_info *i)
+{
+    i->limited_us[WEIR_TCP_LIMIT_BUFFER] += 1000;
+}
+
 static void closed_with_timer(struct weir_tcp_info *i)
 {
     i->state = WEIR_TCP_CLOSED;
@@ -253,6 +274,8 @@ static void test_what_breaks_an_invariant_is_found(void **state)
                  {"I-24", rcv_wrong},     {"I-26", wide_window},
                  {"I-27", far_island},    {"I-38", back_to_syn_sent},
                  {"I-38", to_last_ack_and_back}, {"I-42", turned},
+                 {"accounts", account_back}, {"accounts", account_short},
+                 {"accounts", account_uncounted},
                  {"I-39", closed_with_timer}, {NULL, same}};
     for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct scene s;

@@ -604,7 +604,11 @@ static void test_no_packet_memory_is_an_error_and_not_a_loss(void **state)
     config.packet_memory_reserve_kb = 64;
     struct pair *p = pair_open_with(&config);
     weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
-    struct pair_conn c = pair_connect(p);
+    struct pair_conn c = {.listener = pair_listen(p, 1, 80, 1), .h[0] = pair_endpoint(p, 0, 0)};
+    assert_int_equal(weir_tcp_set(a, c.h[0], WEIR_TCP_TUNE, 0), WEIR_OK); /* takes what there is */
+    pair_begin(p, c.h[0], "10.0.0.2", 80);
+    pair_run(p, S);
+    assert_int_equal(weir_tcp_accept(b, c.listener, 0, &c.h[1]), WEIR_OK);
     static uint8_t bytes[262144], got[262144];
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 7 + i / 251);

@@ -105,7 +105,7 @@ static void test_a_half_closed_connection_still_receives(void **state)
 static void test_fin_follows_all_data_however_long_it_takes(void **state)
 {
     (void)state;
-    static uint8_t bytes[200000], got[200001];
+    static uint8_t bytes[100000], got[100001];
     struct pair *p = pair_open();
     weir_stack *a = p->side[0].stack, *b = p->side[1].stack;
     struct pair_conn c = pair_connect(p);

@@ -69,7 +69,7 @@ static uint32_t is_fast(struct host *h, const struct seg *syn)
     return a.seq;
 }
 
-/* It begins an ordinary handshake, and nothing of its data is taken; is there a cookie in the SYN,ACK? */
+/* It begins an ordinary handshake, and nothing of its data is taken; has the SYN,ACK a cookie? */
 static bool is_ordinary(struct host *h, const struct seg *syn, uint8_t *cookie)
 {
     uint32_t pending = h->tcp.fast_open.pending, conns = h->tcp.conns.in_use;
@@ -833,8 +833,9 @@ static void test_ATK_TFO_05_pending_ones_are_counted_whatever_becomes_of_them(vo
         case 5:
         case 6: { /* close one */
             host_begin(h);
-            struct tcp_conn *c = pool_at(&h->tcp.conns, (uint32_t)rng_below(&rng, 12));
-            if (pool_in_use(&h->tcp.conns, (uint32_t)(c - (struct tcp_conn *)pool_at(&h->tcp.conns, 0))) &&
+            uint32_t index = (uint32_t)rng_below(&rng, 12);
+            struct tcp_conn *c = pool_at(&h->tcp.conns, index);
+            if (index < h->tcp.conns.fresh && pool_in_use(&h->tcp.conns, index) &&
                 c->state != WEIR_TCP_LISTEN && !c->released && c->listener == TCP_NONE)
                 tcp_close(&h->tcp, c, rng_below(&rng, 2) == 0);
             break;

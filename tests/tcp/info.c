@@ -359,7 +359,7 @@ static void test_names(void **state)
     assert_non_null(weir_tcp_setting_text(WEIR_TCP_RTO_MIN_MS));
     assert_null(weir_tcp_setting_name(WEIR_TCP_SETTING_COUNT));
     assert_null(weir_tcp_setting_text(WEIR_TCP_SETTING_COUNT));
-    struct weir_tcp_stats stats = {.active_opens = 11, .ports_exhausted = 22};
+    struct weir_tcp_stats stats = {.active_opens = 11, .quiet_held = 22}; /* first and last */
     unsigned n = 0;
     while (weir_tcp_counter_name(n) != NULL)
         assert_non_null(weir_tcp_counter_text(n++));

@@ -31,8 +31,12 @@ static void test_idle_connections_are_small(void **state)
     config.tcp_endpoints_max = config.tcp_time_wait_max = config.tcp_syn_received_max = 8;
     size_t base = tcp_size(&config);
     config.tcp_endpoints_max = MORE;
+    config.tcp_accounts_max = 8;
+    size_t bare = tcp_size(&config);
     if (sizeof(void *) == 8)
-        assert_in_range((tcp_size(&config) - base) / MORE, 488, 520);
+        assert_in_range((bare - base) / MORE, 488, 520);
+    config.tcp_accounts_max = MORE;
+    assert_in_range((tcp_size(&config) - bare) / MORE, 80, 88);
     config.tcp_endpoints_max = 8;
     config.tcp_time_wait_max = MORE;
     assert_in_range((tcp_size(&config) - base) / MORE, 72, 100);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
- * TCP between two stacks in one process over the in-memory wire, both ends, through every layer, one
- * thread: bulk in steps of 64 KB, every byte compared; requests and answers of 64 bytes; connecting and
- * closing. Timestamps and SACK are on, as always. Before the rows: what a connection costs in memory. */
+ * TCP between two stacks in one process over the in-memory wire, both ends, through every layer,
+ * one thread: bulk in steps of 64 KB, every byte compared; requests and answers of 64 bytes;
+ * connecting and closing; and one stack alone in a flood. Timestamps and SACK are on, as always.
+ * Before the rows: what a connection costs in memory. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bench.h"
+#include "sim/build.h"
 #include "weir/weir.h"
 
 enum {
@@ -149,8 +151,8 @@ static void begin(struct pair *p)
         p->pattern[i] = i < PATTERN_BYTES ? (uint8_t)(x >> 24) : p->pattern[i - PATTERN_BYTES];
 }
 
-/* The sender keeps its buffer full, and the receiver reads 64 KB when nothing moves any more: what lies
- * between writing and reading a byte is all that the buffers hold. */
+/* The sender keeps its buffer full, and the receiver reads 64 KB when nothing moves any more: what
+ * lies between writing and reading a byte is all that the buffers hold. */
 static void bulk(void *ctx, uint64_t n)
 {
     struct pair *p = ctx;
@@ -222,6 +224,86 @@ static void connect_close(void *ctx, uint64_t n)
     }
 }
 
+/* ---- floods ---- */
+
+enum { FLOOD_BATCH = 64, FLOOD_BYTES = 128 };
+
+/* A stack by itself, and segments of 64 others. */
+struct flood {
+    bool ready, acks; /* ACKs of nothing, while cookies are out; else SYNs */
+    weir_stack *stack;
+    weir_time now;
+    uint8_t bytes[FLOOD_BATCH][FLOOD_BYTES];
+    struct weir_rx rx[FLOOD_BATCH];
+    struct weir_tx tx[FLOOD_BATCH];
+};
+
+static void flood_packets(struct flood *f, uint16_t flags)
+{
+    struct tcp_options options = {.present = TCP_HAS_MSS | TCP_HAS_WINDOW_SCALE |
+                                             TCP_HAS_TIMESTAMPS | TCP_HAS_SACK_PERMITTED,
+                                  .mss = 1460, .window_scale = 7, .ts_val = 1234};
+    if ((flags & TCP_SYN) == 0)
+        options.present = TCP_HAS_TIMESTAMPS;
+    for (unsigned i = 0; i < FLOOD_BATCH; i++) {
+        struct build_tcp tcp = {.source_port = (uint16_t)(1024 + i * 977), .destination_port = PORT,
+                                .seq = seq_make(i * 123457), .ack = seq_make(i * 7654321),
+                                .flags = flags, .window = 64240, .options = &options};
+        require(weir_addr_parse("10.0.0.1", &tcp.ip.source) == WEIR_OK);
+        require(weir_addr_parse("10.0.0.2", &tcp.ip.destination) == WEIR_OK);
+        tcp.ip.source.bytes[15] = (uint8_t)(10 + i);
+        uint32_t n = (uint32_t)build_tcp(f->bytes[i], FLOOD_BYTES, &tcp);
+        require(n > 0);
+        f->rx[i] = (struct weir_rx){.head = f->bytes[i], .head_len = n, .len = n};
+    }
+}
+
+static void flood_round(struct flood *f)
+{
+    f->now += 50000;
+    weir_stack_input(f->stack, 0, f->rx, FLOOD_BATCH, f->now);
+    unsigned n = weir_stack_output(f->stack, 0, f->tx, FLOOD_BATCH, f->now);
+    require(f->acks || n == FLOOD_BATCH);
+}
+
+static void flood_begin(struct flood *f)
+{
+    static const struct setup setup = {1500, true, false, 0, 1};
+    struct pair p = {.setup = &setup};
+    struct host host;
+    struct weir_config config;
+    struct weir_iface_config iface = {
+        .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = 1500};
+    struct weir_addr addr;
+    weir_config_default(&config);
+    config.tcp_syn_cookies = 2;
+    size_t size = (weir_stack_size(&config) + 63) / 64 * 64;
+    host.stack = f->stack = weir_stack_init(aligned_alloc(64, size), size, &config, 0);
+    require(f->stack != NULL && weir_stack_add_iface(f->stack, &iface) == 0);
+    require(weir_addr_parse("10.0.0.2", &addr) == WEIR_OK);
+    require(weir_stack_add_address(f->stack, 0, &addr, 24) == WEIR_OK);
+    weir_handle listener = endpoint(&p, &host, PORT);
+    require(weir_tcp_listen(f->stack, listener, 128) == WEIR_OK);
+    f->ready = true;
+    flood_packets(f, TCP_SYN);
+    while (weir_stack_output(f->stack, 0, f->tx, FLOOD_BATCH, f->now) > 0)
+        continue;
+    if (!f->acks)
+        return;
+    weir_stack_input(f->stack, 0, f->rx, 1, f->now); /* one cookie is out */
+    require(weir_stack_output(f->stack, 0, f->tx, FLOOD_BATCH, f->now) == 1);
+    flood_packets(f, TCP_ACK);
+}
+
+static void flood(void *ctx, uint64_t n)
+{
+    struct flood *f = ctx;
+    if (!f->ready)
+        flood_begin(f);
+    for (uint64_t i = 0; i < n; i += FLOOD_BATCH)
+        flood_round(f);
+}
+
 /* ---- memory ---- */
 
 static size_t size_with(uint32_t endpoints, uint32_t time_waits)
@@ -233,8 +315,8 @@ static size_t size_with(uint32_t endpoints, uint32_t time_waits)
     return weir_stack_size(&config);
 }
 
-/* What a stack for 3 million more takes more: its endpoint or record, and its places in tables that are
- * full then (3/4 of a power of two; right after a doubling a place costs twice as much). */
+/* What a stack for 3 million more takes more: its endpoint or record, and its places in tables
+ * that are full then (3/4 of a power of two; right after a doubling a place costs twice as much). */
 static void print_memory(void)
 {
     enum { FEW = 100000, MORE = (3 << 20) - 1024 - 2 * FEW }; /* 1024 are in SYN-RECEIVED */
@@ -265,6 +347,7 @@ int main(int argc, char **argv)
         large_off_1m = {65535, false, false, 1 << 20, 1}, one = {1500, true, false, 0, 1},
         one_off = {1500, false, false, 0, 1}, many = {1500, true, false, 1 << 16, MANY},
         none = {1500, true, false, 0, 0};
+    static struct flood syns, acks = {.acks = true};
     const struct bench_row rows[] = {
         {"bulk, MTU 1500, window 128 KB", bulk, pair_of(&small_on), STEP_BYTES, NULL},
         {"bulk, MTU 1500, window 1 MB", bulk, pair_of(&small_on_1m), STEP_BYTES, NULL},
@@ -280,6 +363,8 @@ int main(int argc, char **argv)
         {"round trip, 64 bytes, checksums off", round_trip, pair_of(&one_off), 0, NULL},
         {"round trip, 64 bytes, 10,000 connections", round_trip, pair_of(&many), 0, NULL},
         {"connect and close", connect_close, pair_of(&none), 0, NULL},
+        {"SYN answered by a cookie", flood, &syns, 0, NULL},
+        {"ACK that is no good cookie", flood, &acks, 0, NULL},
     };
     enum { ROWS = sizeof rows / sizeof rows[0] };
     bool one_row = argc > 1 && (strcmp(argv[1], "--once") == 0 || strcmp(argv[1], "--list") == 0);

@@ -50,27 +50,67 @@ static void put(json_t *object, const char *key, uint64_t value)
     (void)json_object_set_new(object, key, json_integer((json_int_t)value));
 }
 
-static json_t *connection_json(const struct control *c, const struct weir_tcp_info *info)
+/* What limited the sender, and the counters that go with it: only of who has accounts. */
+static json_t *accounts_json(const struct weir_tcp_info *info)
 {
-    json_t *o = json_object();
-    const char *owner = NULL;
-    if (c->config.owner != NULL && (info->handle.index != 0 || info->handle.generation != 0))
-        owner = c->config.owner(c->config.owner_ctx, info->user);
-    (void)json_object_set_new(o, "state", json_string(weir_tcp_state_name(info->state)));
-    (void)json_object_set_new(o, "local", address_json(&info->local, info->local_port));
-    (void)json_object_set_new(o, "remote", address_json(&info->remote, info->remote_port));
-    (void)json_object_set_new(o, "owner", owner != NULL ? json_string(owner) : json_null());
-    (void)json_object_set_new(o, "recovery", json_string(weir_tcp_recovery_name(info->recovery)));
-    (void)json_object_set_new(o, "timer", json_string(weir_tcp_timer_name(info->timer)));
-    (void)json_object_set_new(o, "orphan", json_boolean(info->orphan));
-    if (info->timer_in != WEIR_TIME_NEVER)
-        put(o, "timer_in_ns", (uint64_t)info->timer_in);
-    if (info->state == WEIR_TCP_LISTEN) {
-        put(o, "receive_queue", info->accept_queue);
-        put(o, "send_queue", info->accept_queue_max);
-        put(o, "backlog", info->backlog);
-        return o;
+    json_t *o = json_object(), *limited = json_array();
+    (void)json_object_set_new(o, "limit", json_string(weir_tcp_limit_name(info->limit)));
+    for (unsigned i = 0; i < WEIR_TCP_LIMIT_COUNT; i++) {
+        json_t *limit = json_object();
+        (void)json_object_set_new(limit, "by", json_string(weir_tcp_limit_name(i)));
+        put(limit, "us", info->limited_us[i]);
+        put(limit, "count", info->limited_count[i]);
+        (void)json_array_append_new(limited, limit);
     }
+    (void)json_object_set_new(o, "limited", limited);
+    put(o, "data_segments_in", info->data_segments_in);
+    put(o, "data_segments_out", info->data_segments_out);
+    put(o, "dupacks_in", info->dupacks_in);
+    put(o, "dupacks_out", info->dupacks_out);
+    put(o, "zero_windows_in", info->zero_windows_in);
+    put(o, "zero_windows_out", info->zero_windows_out);
+    put(o, "congestion_signals", info->congestion_signals);
+    put(o, "cwnd_bytes_max", info->cwnd_bytes_max);
+    return o;
+}
+
+static json_t *options_json(const struct weir_tcp_info *info)
+{
+    static const struct {
+        unsigned bit;
+        const char *name;
+    } options[] = {{WEIR_TCP_HAS_TIMESTAMPS, "timestamps"},
+                   {WEIR_TCP_HAS_SACK, "sack"},
+                   {WEIR_TCP_HAS_WINDOW_SCALE, "window-scale"},
+                   {WEIR_TCP_HAS_USER_TIMEOUT, "user-timeout"},
+                   {WEIR_TCP_HAS_FAST_OPEN, "fast-open"},
+                   {WEIR_TCP_HAS_COOKIE, "cookie"}};
+    json_t *list = json_array();
+    for (unsigned i = 0; i < sizeof options / sizeof options[0]; i++)
+        if ((info->options & options[i].bit) != 0)
+            (void)json_array_append_new(list, json_string(options[i].name));
+    return list;
+}
+
+/* Of an endpoint that is connected, or on the way to it; records do not have these. */
+static void put_endpoint(json_t *o, const struct weir_tcp_info *info)
+{
+    put(o, "send_buffer_bytes", info->send_buffer_bytes);
+    put(o, "receive_buffer_bytes", info->receive_buffer_bytes);
+    put(o, "path_mtu_bytes", info->path_mtu_bytes);
+    put(o, "path_mtu_bytes_max", info->path_mtu_bytes_max);
+    (void)json_object_set_new(o, "path_mtu_probing", json_boolean(info->path_mtu_probing));
+    put(o, "user_timeout_ms", info->user_timeout_ms);
+    put(o, "peer_user_timeout_ms", info->peer_user_timeout_ms);
+    put(o, "stuck_ms", info->stuck_ms);
+    put(o, "rcv_mss_bytes", info->rcv_mss_bytes);
+    put(o, "bytes_retransmitted", info->bytes_retransmitted);
+    if (info->accounts)
+        (void)json_object_set_new(o, "accounts", accounts_json(info));
+}
+
+static void put_connection(json_t *o, const struct weir_tcp_info *info)
+{
     put(o, "receive_queue", info->receive_queue_bytes);
     put(o, "send_queue", info->send_queue_bytes);
     put(o, "unsent_bytes", info->unsent_bytes);
@@ -94,6 +134,33 @@ static json_t *connection_json(const struct control *c, const struct weir_tcp_in
     put(o, "segments_out", info->segments_out);
     put(o, "age_ns", (uint64_t)info->age);
     put(o, "idle_ns", (uint64_t)info->idle);
+    (void)json_object_set_new(o, "options", options_json(info));
+    if (info->send_buffer_bytes != 0)
+        put_endpoint(o, info);
+}
+
+static json_t *connection_json(const struct control *c, const struct weir_tcp_info *info)
+{
+    json_t *o = json_object();
+    const char *owner = NULL;
+    if (c->config.owner != NULL && (info->handle.index != 0 || info->handle.generation != 0))
+        owner = c->config.owner(c->config.owner_ctx, info->user);
+    (void)json_object_set_new(o, "state", json_string(weir_tcp_state_name(info->state)));
+    (void)json_object_set_new(o, "local", address_json(&info->local, info->local_port));
+    (void)json_object_set_new(o, "remote", address_json(&info->remote, info->remote_port));
+    (void)json_object_set_new(o, "owner", owner != NULL ? json_string(owner) : json_null());
+    (void)json_object_set_new(o, "recovery", json_string(weir_tcp_recovery_name(info->recovery)));
+    (void)json_object_set_new(o, "timer", json_string(weir_tcp_timer_name(info->timer)));
+    (void)json_object_set_new(o, "orphan", json_boolean(info->orphan));
+    if (info->timer_in != WEIR_TIME_NEVER)
+        put(o, "timer_in_ns", (uint64_t)info->timer_in);
+    if (info->state != WEIR_TCP_LISTEN) {
+        put_connection(o, info);
+        return o;
+    }
+    put(o, "receive_queue", info->accept_queue);
+    put(o, "send_queue", info->accept_queue_max);
+    put(o, "backlog", info->backlog);
     return o;
 }
 

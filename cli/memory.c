@@ -87,6 +87,8 @@ static bool make_server(struct memory *m, const struct memory_args *args)
     if (!http_server_init(&m->http))
         return false;
     m->host = tcp_host_new(m->stack[SERVER], CONNECTIONS, MEMORY_KB);
+    if (m->host != NULL && args->fast_open)
+        tcp_host_fast_open(m->host);
     int error =
         m->host != NULL ? tcp_host_listen(m->host, &m->http.service, args->port) : WEIR_E_MEMORY;
     if (error != WEIR_OK)

@@ -11,6 +11,7 @@ struct memory_args {
     struct weir_addr server; /* the address of its stack; the client's is a neighbour of it */
     uint16_t port;
     uint32_t mtu_bytes; /* 0: 1500 */
+    bool fast_open;     /* the server takes data that comes with a SYN */
     bool no_offload;    /* compute checksums, and keep every packet to the MTU */
 };
 

@@ -48,6 +48,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
     case 'c':
         a->interval = arg != NULL ? cli_span(arg, "interval") : WEIR_NS_PER_S;
         return 0;
+    case 'v':
+        a->show.verbose = true;
+        return 0;
     case 's':
         a->counters = true;
         return 0;
@@ -76,6 +79,7 @@ static void parse(int argc, char **argv, struct arguments *a)
         {"family", 'f', "FAMILY", 0, "Only inet or inet6", 0},
         {"continuous", 'c', "TIME", OPTION_ARG_OPTIONAL, "Again and again (every 1s)", 0},
         {"statistics", 's', 0, 0, "Counters instead of connections", 0},
+        {"verbose", 'v', 0, 0, "Each connection with its accounts", 0},
         {"json", KEY_JSON, 0, 0, "Print JSON", 0},
         {"control", KEY_CONTROL, "PATH", 0, "The control socket of the host", 0},
         CLI_HELP_OPTIONS,

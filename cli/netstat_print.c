@@ -103,8 +103,7 @@ static void end_text(char *text, const struct end *end, bool numeric)
                    brackets ? "]" : "", port);
 }
 
-/* A time in three digits: "20us", "1.5ms", "12s", "3min", "25h". */
-static void time_text(char *text, size_t size, uint64_t us)
+void netstat_time(char *text, size_t size, uint64_t us)
 {
     if (us < 1000)
         (void)snprintf(text, size, "%uus", (unsigned)us);
@@ -128,15 +127,17 @@ static void print_row(const struct netstat_args *args, const struct row *row, FI
     end_text(local, &row->local, args->numeric);
     end_text(remote, &row->remote, args->numeric);
     if (srtt_us > 0)
-        time_text(srtt, sizeof srtt, srtt_us);
+        netstat_time(srtt, sizeof srtt, srtt_us);
     if (has_age)
-        time_text(age, sizeof age, number(row->json, "age_ns") / 1000);
+        netstat_time(age, sizeof age, number(row->json, "age_ns") / 1000);
     if (number(row->json, "cwnd_bytes") > 0)
         (void)snprintf(cwnd, sizeof cwnd, "%" PRIu64, number(row->json, "cwnd_bytes"));
     fprintf(out, "%8" PRIu64 " %8" PRIu64 "  %-22s %-22s %-12s %-9s %9s %7s %8" PRIu64 " %6s\n",
             number(row->json, "receive_queue"), number(row->json, "send_queue"), local, remote,
             row->state, string(row->json, "owner", "-"), cwnd, srtt,
             number(row->json, "retransmits"), age);
+    if (args->verbose)
+        netstat_verbose(row->json, out);
 }
 
 bool netstat_connections(const struct netstat_args *args, const json_t *list, FILE *out)

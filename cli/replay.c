@@ -62,7 +62,7 @@ static bool parse_end(char *text, struct end *end)
         *colon = '\0';
         port = colon + 1;
     }
-    if (port != NULL)
+    if (port != NULL && strcmp(port, "*") != 0)
         end->port = (uint16_t)cli_number(port, "port", 1, UINT16_MAX);
     end->has_addr = text[0] != '\0' && strcmp(text, "*") != 0;
     return !end->has_addr || weir_addr_parse(text, &end->addr) == WEIR_OK;

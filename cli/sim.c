@@ -272,7 +272,8 @@ static int run_scenario(const struct arguments *a)
     else if (written)
         cli_text_end(&session.text, a->scenario, &run);
     cli_lines_free(lines);
-    written &= cli_output_close(&file) & sim_record_end(record);
+    written &= cli_output_close(&file);
+    written &= sim_record_end(record);
     free(record);
     return written ? cli_finish(a->scenario, &run, a->until_text) : CLI_FAILED;
 }

@@ -23,7 +23,7 @@ struct stream {
     uint32_t send_bytes_max; /* of TCP: how far room() may let the send buffer grow */
 };
 
-enum { STREAM_SEND_BYTES_MAX = 4 << 20 /* unless something else is set */ };
+enum { STREAM_SEND_BYTES_MAX = 65535 << 8 /* unless something else is set: the stack's default */ };
 
 /* A connection as a stream. Owner: nobody holds anything; closing it stays the caller's. */
 struct stream stream_tcp(weir_stack *stack, weir_handle handle);

@@ -8,7 +8,7 @@
 enum {
     NONE = -1, /* no place */
     SHARE_MIN = 16384,
-    BUFFER_MAX = 262144 /* of receiving: what a listener begins with */
+    BUFFER_MAX = 65535 << 8 /* of receiving: the stack's default */
 };
 
 #define RETRY WEIR_NS_PER_MS

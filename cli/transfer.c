@@ -336,6 +336,7 @@ static bool run_in_memory(struct run *r)
                                      .server = r->address[0],
                                      .port = r->args->url.port,
                                      .mtu_bytes = r->args->device.mtu_bytes,
+                                     .fast_open = r->args->fast_open,
                                      .no_offload = r->args->device.no_offload};
     struct memory *memory = memory_open(&args, clock_monotonic());
     bool ended = false;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * A few TCP connections, told by the input what to do: segments with any flags near where they matter,
- * with any options, SYN cookies and fast open cookies that are good or are not; ICMP errors about what was
- * sent; calls of the application, verdicts among them; time. The first bytes set the stack and the listener.
- * After each step all invariants of TCP hold; at the end, when everything was let go and time has passed,
- * nothing is left. */
+ * A few TCP connections, told by the input what to do: segments with any flags near where they
+ * matter, with any options, SYN cookies and fast open cookies that are good or are not; ICMP errors
+ * about what was sent; calls of the application, verdicts among them; time. The first bytes set the
+ * stack and the listener. After each step all invariants of TCP hold; at the end, when everything was
+ * let go and time has passed, nothing is left. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

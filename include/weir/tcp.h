@@ -37,18 +37,21 @@ enum weir_tcp_state {
 
 /* X(name, default, low, high, meaning): what can be set on an endpoint, each with its unit in its
  * name. A listener's settings are inherited by the connections that it accepts. Those marked (*) count
- * when the connection is begun and cannot be set any more afterwards (WEIR_E_INVALID).
+ * when the connection is begun and cannot be set any more afterwards (WEIR_E_INVALID), but for the
+ * connections to come on a listener.
  *
  * The two buffers tune themselves (TUNE): they begin with WEIR_TCP_BUFFER_BYTES and grow with what the
- * path and the application make use of, up to their *_BYTES_MAX.
+ * path and the application make use of, up to their *_BYTES_MAX, as far as packet memory allows: the
+ * receive buffer to four times what comes in a round trip, or in the time between two reads up to 100
+ * ms; the send buffer to two congestion windows, and less than it began with while memory is short.
  *
  * FAST_OPEN (RFC 7413). Who connects: what is sent before the SYN has left goes with it, as much as
  * fits, when the host has given us a cookie before; the first connection asks for one. If that comes
  * to nothing, everything goes after the handshake, and the next SYNs to that port are plain for ten
- * minutes to a day. Who listens: a connection whose SYN brings a good cookie can be accepted, read and answered
- * at once, in SYN-RECEIVED; CONNECTED follows with the end of the handshake, or CLOSED. At least once: a
- * SYN that the network repeats may bring its data again, as another connection. So a listener sets
- * it only if it does no harm to be asked twice (6.1). */
+ * minutes to a day. Who listens: a connection whose SYN brings a good cookie can be accepted, read and
+ * answered at once, in SYN-RECEIVED; CONNECTED follows with the end of the handshake, or CLOSED. At
+ * least once: a SYN that the network repeats may bring its data again, as another connection. So a
+ * listener sets it only if it does no harm to be asked twice (6.1). */
 #define WEIR_TCP_SETTINGS(X)                                                                       \
     X(NODELAY, 0, 0, 1, "1: send small segments at once (RFC 9293 3.7.4, MUST-17)")                \
     X(CORK, 0, 0, 1, "1: send full segments only, until cleared or 200 ms have passed")            \
@@ -180,7 +183,8 @@ enum weir_tcp_flags {
 };
 
 /* Copy data into the send buffer: answers how many bytes, at most INT_MAX, fewer than `len` when the
- * buffer is full (WRITABLE comes when a third of it is free again). WEIR_TCP_END counts only when
+ * buffer is full (WRITABLE comes when a third of it is free again, or enough of a large one whose
+ * greater part is in flight). WEIR_TCP_END counts only when
  * all of it was taken. len 0 with END or without MORE ends what an earlier MORE began.
  * Errors, nothing taken: WEIR_E_STALE, WEIR_E_WOULD_BLOCK (full), WEIR_E_EXHAUSTED (no packet memory:
  * try again after a while; WRITABLE comes only if something is outstanding), WEIR_E_NOT_CONNECTED,
@@ -211,7 +215,8 @@ WEIR_API int weir_tcp_shutdown(weir_stack *stack, weir_handle handle, enum weir_
 
 /* Let go of the endpoint: the handle is stale from here on. A connection ends in order (FIN after
  * all data), but is reset if received data was not read, or still comes (RFC 2525 2.16, 2.17); one that
- * is held by nobody gives up in FIN-WAIT-2 after a minute. A listener resets those that
+ * is held by nobody gives up in FIN-WAIT-2 after a minute, and is reset when the peer takes nothing of
+ * what is left to be sent for two (tcp_orphan_ms). A listener resets those that
  * wait to be accepted. In SYN-SENT there is nobody yet to end it with: it is forgotten, and what was
  * queued with it. CLOSED follows when all is over, ABORTED if it was reset. Errors: WEIR_E_STALE. */
 WEIR_API int weir_tcp_close(weir_stack *stack, weir_handle handle);
@@ -240,7 +245,8 @@ enum weir_tcp_negotiated {
 
 /* What keeps a sender from sending more (RFC 4898 SndLim...). */
 enum weir_tcp_limit {
-    WEIR_TCP_LIMIT_APPLICATION, /* there is nothing to send, or the application holds it back */
+    WEIR_TCP_LIMIT_APPLICATION, /* there is nothing to send, or what could go is held back here: by
+                                   the application, Nagle's rule, a device, a lack of memory */
     WEIR_TCP_LIMIT_WINDOW,      /* the peer's receive window [SndLimTimeRwin] */
     WEIR_TCP_LIMIT_CWND,        /* the congestion window, recovery included [SndLimTimeCwnd] */
     WEIR_TCP_LIMIT_BUFFER,      /* all is sent, and the application could not write more */
@@ -331,8 +337,10 @@ struct weir_tcp_info {
      * of segments and retransmissions above, are 0. */
     bool accounts;
     uint8_t limit; /* enum weir_tcp_limit now */
-    uint64_t limited_us[WEIR_TCP_LIMIT_COUNT]; /* by each, since it is established; together its
-                                                  life, to a millisecond or 1 % */
+    uint64_t limited_us[WEIR_TCP_LIMIT_COUNT]; /* by each, since it is established until it is over;
+                                                  together its life. Milliseconds, which are added
+                                                  modulo 2^32 for each (49 days), as is the time
+                                                  between two segments */
     uint32_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* how often each began [SndLimTrans...] */
     uint32_t data_segments_in, data_segments_out; /* [DataSegsIn, DataSegsOut] */
     uint32_t dupacks_in, dupacks_out;             /* [DupAcksIn, DupAcksOut] */
@@ -343,7 +351,7 @@ struct weir_tcp_info {
     uint32_t send_buffer_bytes, receive_buffer_bytes; /* as tuned now */
     uint32_t user_timeout_ms;      /* R2 in effect; 0: the default */
     uint32_t peer_user_timeout_ms; /* as the peer told; 0: it did not */
-    uint32_t stuck_ms;             /* for so long the peer has kept its window closed */
+    uint32_t stuck_ms; /* for so long the peer has kept its window closed, or was silent */
     uint32_t path_mtu_bytes_max;   /* what is still thought possible, or looked for */
     bool path_mtu_probing;         /* a probe is on its way */
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Stateless replies: a bounded number, a large one in a block of its own, sent in the order in which
- * they were made, but for those that wait for a neighbour. */
+ * Stateless replies: a bounded number, a large one in a block of its own, sent in the order in
+ * which they were made, but for those that wait for a neighbour. */
 #include "net/net.h"
 
 static void list_add(struct reply_list *list, struct reply *reply)
@@ -72,8 +72,8 @@ void net_begin(struct net *net)
         reply_free(net, list_take(&net->spent));
 }
 
-/* It waits for its next hop. Where many next hops are asked for that do not exist, such as when SYNs come
- * in their names, those that wait leave the others a place. Asking goes on without it. */
+/* It waits for its next hop. Where many next hops are asked for that do not exist, such as when
+ * SYNs come in their names, those that wait leave the others a place. Asking goes on without it. */
 static void reply_parked(struct net *net, struct reply *reply)
 {
     if (net->replies_parked >= net->replies.capacity / 2 && net->replies.capacity > 1) {

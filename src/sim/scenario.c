@@ -20,6 +20,7 @@ const struct scenario *scenario_at(unsigned index)
         &scenario_bulk,        &scenario_swarm,     &scenario_matrix,
         &scenario_long_path,   &scenario_syn_flood, &scenario_cookie_forgery,
         &scenario_stuck_peers, &scenario_fast_open_flood, &scenario_ptb_storm,
+        &scenario_narrow_path,
     };
     return index < sizeof all / sizeof all[0] ? all[index] : NULL;
 }

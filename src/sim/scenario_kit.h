@@ -52,6 +52,6 @@ void scenario_note_packet(struct scenario_run *run, const char *subject,
 extern const struct scenario scenario_ping, scenario_lossy, scenario_queue, scenario_middleboxes,
     scenario_blackhole, scenario_hosts, scenario_bulk, scenario_swarm, scenario_matrix,
     scenario_long_path, scenario_syn_flood, scenario_cookie_forgery, scenario_stuck_peers,
-    scenario_fast_open_flood, scenario_ptb_storm;
+    scenario_fast_open_flood, scenario_ptb_storm, scenario_narrow_path;
 
 #endif

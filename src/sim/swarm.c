@@ -32,6 +32,7 @@ struct swarm {
     bool tight;     /* limits so small that connections may fail */
     bool harsh;     /* so little patience with peers that they may */
     bool flood;     /* SYNs of strangers */
+    bool fast;      /* most open fast */
     bool asks[HOSTS]; /* the listeners of this host have ASK */
     struct middlebox *narrow; /* the router whose MTU changes; NULL: none */
     bool ip6;       /* the MTU has room for it */
@@ -350,7 +351,7 @@ static void draw_protection(struct swarm *s, struct weir_config *c, unsigned hos
     if (chance(s, 20))
         c->tcp_accounts_max = (uint32_t)between(s, 0, c->tcp_endpoints_max);
     if (chance(s, 15))
-        c->tcp_quiet_ms = (uint32_t)sized(s, 1, 6000);
+        c->tcp_quiet_ms = (uint32_t)between(s, 1, 6000);
     c->tcp_stuck_ms = 7200000; /* longer than anybody does not read */
     if (s->harsh) {
         c->tcp_stuck_ms = (uint32_t)sized(s, 100, 10000);
@@ -449,7 +450,7 @@ static void draw_beginning(struct swarm *s, struct tcp_app_setting *list, uint8_
         set(list, count, WEIR_TCP_RECEIVE_BYTES_MAX, sized(s, 2 * KB, 512 * KB));
     if (chance(s, 25))
         set(list, count, WEIR_TCP_TUNE, 0);
-    if (chance(s, 40))
+    if (chance(s, s->fast ? 90 : 10))
         set(list, count, WEIR_TCP_FAST_OPEN, 1);
     if (chance(s, 20)) { /* longer than every outage */
         set(list, count, WEIR_TCP_USER_TIMEOUT_OPTION, 1);
@@ -600,6 +601,7 @@ static bool play(struct scenario_run *run, struct swarm_result *result)
     s.tight = chance(&s, 10);
     s.harsh = chance(&s, 10);
     s.flood = !ethernet && chance(&s, 10);
+    s.fast = chance(&s, 40);
     if (ethernet)
         text_str(&s.text, "Ethernet");
     if (s.tight)

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "sim/stream.h"
+#include "weir/net.h"
 
 enum {
     CALL_BYTES_MAX = 16384,
@@ -570,7 +571,8 @@ static struct talk *talk_of(struct tcp_apps *apps, unsigned host, const struct w
         struct talk *talk = apps->talk[i];
         if (talk->started && !talk->config.crossing && !talk->end[1].opened &&
             talk->config.host[1] == host && talk->local_port == info->remote_port &&
-            talk->config.port[1] == info->local_port)
+            talk->config.port[1] == info->local_port &&
+            weir_addr_is_ip4(&talk->config.address[1]) == weir_addr_is_ip4(&info->local))
             return talk;
     }
     return NULL;
@@ -647,7 +649,8 @@ static bool draw_answer(struct listener *l, const struct weir_tcp_request *reque
 {
     const struct tcp_answers *c = &l->config.answers;
     uint64_t draw = rng_below(&l->rng, 100);
-    struct weir_tcp_info info = {.local_port = request->local_port,
+    struct weir_tcp_info info = {.local = request->local,
+                                 .local_port = request->local_port,
                                  .remote_port = request->remote_port};
     struct talk *talk = talk_of(l->apps, l->config.host, &info);
     bool must = talk != NULL && !talk->config.may_fail;

@@ -303,8 +303,8 @@ static void check_timers(const struct exam *e)
              (long long)i->timer_in);
 }
 
-/* What limited the sender: together the time since it was established, which it was between the last look
- * before and the first one after. */
+/* What limited the sender: together the time since it was established, which it was between the last
+ * look before and the first one after. */
 static void check_accounts(struct exam *e)
 {
     const struct weir_tcp_info *i = e->info, *was = &e->shadow->info;

@@ -40,6 +40,7 @@ struct half {
     bool dead;    /* was reset: nothing but resets may follow */
     bool sent_rst;
     bool passive; /* its SYN was a SYN-ACK to a SYN */
+    bool met;     /* an acknowledgment of its SYN was taken */
     struct syn_offer own, peer, last; /* the last: of any SYN that came */
 
     /* what it sent */

@@ -30,7 +30,7 @@ static void take_syn(struct seen *s, enum weir_drop drop)
 }
 
 /* What the segment says about the stream that goes the other way. */
-static void take_ack(struct seen *s)
+static void take_ack(struct seen *s, enum weir_drop drop)
 {
     struct half *h = s->half;
     if (!h->has_iss || !seen_has(s, TCP_ACK))
@@ -40,6 +40,7 @@ static void take_ack(struct seen *s)
         return;
     if (ack > h->una)
         h->una = ack;
+    h->met |= ack >= 1 && drop == WEIR_DROP_NONE;
     unsigned scale = seen_has(s, TCP_SYN) ? 0 : half_scale(h, &h->peer);
     place edge = ack + ((place)s->header.window << scale);
     if (edge > h->edge)
@@ -160,7 +161,7 @@ void watch_segment_received(struct seen *s, enum weir_drop drop)
     }
     if (seen_has(s, TCP_SYN))
         take_syn(s, drop);
-    take_ack(s); /* of any: a TCP may look at it before it refuses the rest */
+    take_ack(s, drop); /* of any: a TCP may look at it before it refuses the rest */
     if (is_refused(drop))
         return;
     take_timestamp(s, drop);

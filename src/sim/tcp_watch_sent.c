@@ -274,7 +274,7 @@ static bool half_has_closed(const struct half *h)
 static bool half_is_over(const struct half *h)
 {
     bool closed = half_has_closed(h);
-    bool handshake = h->passive && h->una < 1;
+    bool handshake = h->passive && !h->met;
     return !h->has_iss || h->dead || h->sent_rst || closed || handshake;
 }
 

@@ -3,9 +3,10 @@
  * (RFC 4898).
  *
  * Time is booked when what limits the sender is looked at: after each visit of output, which comes at
- * once after everything that lets the sender go on, and where that changes without one (a write that is
- * refused, room for one). What limited it until then limited it up to this moment. The milliseconds
- * telescope: however often that is done, all that is booked is the time between the first and the last. */
+ * once after everything that lets the sender go on, and where that changes without one (a write that
+ * is refused, room for one). What limited it until then limited it up to this moment. The
+ * milliseconds telescope: however often that is done, all that is booked is the time between the
+ * first and the last. */
 #include "tcp/tcp.h"
 
 static void count16(uint16_t *n)

@@ -66,6 +66,7 @@ int tcp_open(struct tcp_room *tcp, const struct weir_tcp_config *config, weir_ha
     c->ifindex = (uint8_t)(fixed ? ifindex : 0);
     if (c->local_port != 0) {
         if (!tcp_port_free(tcp, c, false)) {
+            tcp_account_close(tcp, c);
             pool_give(&tcp->conns, tcp_index(c));
             return WEIR_E_EXISTS;
         }
@@ -207,9 +208,11 @@ int tcp_listen(struct tcp_room *tcp, struct tcp_conn *c, unsigned backlog)
     if (!tcp_port_free(tcp, c, true))
         return WEIR_E_EXISTS;
     CHECK(tcp->handler, c->on_port && ring_is_empty(&c->receive));
+    tcp_account_close(tcp, c); /* it has nothing to count */
     c->state = WEIR_TCP_LISTEN;
     c->listening = (struct tcp_listening){
         .backlog = backlog,
+        .own_first = TCP_NONE,
         .accept_first = TCP_NONE,
         .accept_last = TCP_NONE,
         .asked_first = TCP_NONE,

@@ -144,7 +144,8 @@ struct tcp_settings {
 /* What only a listener has, in the place of a connection's receive ring. */
 struct tcp_listening {
     uint32_t backlog;
-    uint32_t handshakes;                /* SYN-RECEIVED records that belong to it */
+    uint32_t handshakes;                /* SYN-RECEIVED records that belong to it ... */
+    uint32_t own_first;                 /* ... linked by own_next; TCP_NONE */
     uint32_t waiting;                   /* connections in its accept queue ... */
     uint32_t accept_first, accept_last; /* ... linked by accept_next; TCP_NONE */
     uint32_t asked_first, asked_last;   /* records not told of yet, by ready_next; TCP_NONE */
@@ -248,7 +249,7 @@ struct tcp_conn {
     uint32_t bytes_unacked;   /* in sequence since the last ACK, with options */
     uint32_t promised_kb;     /* packet memory reserved for the window */
     uint32_t rcv_buf;         /* the receive buffer as tuned: bytes */
-    uint32_t tune_us, tune_head; /* since when, and from where, reading is measured (tune.c): low bits */
+    uint32_t tune_us, tune_end; /* since when, and where, what comes is measured (tune.c): low bits */
     uint32_t ts_recent, ts_recent_s; /* ... and when it was set, in seconds of the stack's clock */
     uint32_t ts_offset;       /* of our timestamps (RFC 7323 7.1) */
     uint32_t challenge_ms;    /* when the window of challenges began: milliseconds, low bits */
@@ -295,8 +296,8 @@ struct tcp_syn {
     struct weir_addr local, remote;
     uint16_t local_port, remote_port;
     struct tcp_seq iss, irs;
-    uint32_t hash;
-    uint32_t listener;   /* index of the endpoint */
+    uint32_t listener;   /* index of the endpoint, ... */
+    uint32_t own_next, own_prev; /* ... and in its list */
     uint32_t ready_next, ready_prev; /* in the list of those with a SYN,ACK to send */
     uint32_t ts_recent;
     uint32_t data_block; /* of data that came with the SYN, or BLOCKS_NONE */

@@ -13,7 +13,8 @@
 /* What is counted over all endpoints, to be compared with what the room thinks. */
 struct recount {
     uint64_t promised_kb, ranges;
-    uint32_t ready, want_flight, stuck, lingering, ending, flights, holes, in_table, on_port;
+    uint32_t ready, want_flight, stuck, lingering, ending, flights, holes, accounts;
+    uint32_t in_table, on_port;
 };
 
 static bool is_synchronized(const struct tcp_conn *c)
@@ -126,7 +127,14 @@ static bool listening(const struct tcp_room *tcp, const struct tcp_conn *c)
             const struct tcp_syn *syn = pool_at(&tcp->syns, i);
             handshakes += syn->listener == tcp_index(c);
         }
-    return waiting == l->waiting && handshakes == l->handshakes && last == l->accept_last;
+    uint32_t own = 0;
+    for (uint32_t i = l->own_first; i != TCP_NONE; own++) {
+        const struct tcp_syn *syn = pool_at(&tcp->syns, i);
+        HOLDS(pool_in_use(&tcp->syns, i) && syn->listener == tcp_index(c) && own < handshakes);
+        i = syn->own_next;
+    }
+    return waiting == l->waiting && own == handshakes && own == l->handshakes &&
+           last == l->accept_last;
 }
 
 /* I-40: what stands in the table under its tuple is itself. Looks in a copy: finding remembers. */
@@ -151,6 +159,8 @@ static bool connection(const struct tcp_room *tcp, const struct tcp_conn *c, str
     count->ending += c->state == WEIR_TCP_CLOSED && c->reason == WEIR_E_PRESSURE;
     count->flights += c->flight != TCP_NONE;
     count->holes += c->holes != TCP_NONE;
+    count->accounts += c->account != TCP_NONE;
+    HOLDS(c->account == TCP_NONE || pool_in_use(&tcp->accounts, c->account));
     count->in_table += c->in_table;
     count->on_port += c->on_port;
     HOLDS(!c->closed_told || c->state == WEIR_TCP_CLOSED);
@@ -264,7 +274,7 @@ bool tcp_invariants(const struct tcp_room *tcp)
     struct recount count = {0};
     HOLDS(pool_invariants(&tcp->conns) && pool_invariants(&tcp->syns));
     HOLDS(pool_invariants(&tcp->waits) && pool_invariants(&tcp->flights));
-    HOLDS(pool_invariants(&tcp->holes));
+    HOLDS(pool_invariants(&tcp->holes) && pool_invariants(&tcp->accounts));
     HOLDS(map_invariants(&tcp->tuples) && map_invariants(&tcp->ports));
     for (uint32_t i = 0; i < tcp->conns.fresh; i++) {
         if (!pool_in_use(&tcp->conns, i))
@@ -275,6 +285,7 @@ bool tcp_invariants(const struct tcp_room *tcp)
     HOLDS(syn_records(tcp) && wait_records(tcp));
     HOLDS(ready_lists(tcp, count.ready) && wait_lists(tcp, &count));
     HOLDS(count.flights == tcp->flights.in_use && count.holes == tcp->holes.in_use);
+    HOLDS(count.accounts == tcp->accounts.in_use);
     HOLDS(count.ranges == tcp->ranges.in_use);
     HOLDS(count.in_table + tcp->syns.in_use + tcp->waits.in_use == tcp->tuples.count);
     HOLDS(tcp->ports.count <= count.on_port);

@@ -95,16 +95,41 @@ static void syn_arm(struct tcp_room *tcp, struct tcp_syn *syn, weir_time now)
         wheel_arm(tcp->wheel, &syn->timer.node, now + s * WEIR_NS_PER_S);
 }
 
+/* In the list of its listener, and out of it. */
+static void link_own(struct tcp_room *tcp, struct tcp_listening *l, struct tcp_syn *syn)
+{
+    uint32_t index = pool_index(&tcp->syns, syn);
+    syn->own_prev = TCP_NONE;
+    syn->own_next = l->own_first;
+    if (l->own_first != TCP_NONE)
+        syn_at(tcp, l->own_first)->own_prev = index;
+    l->own_first = index;
+    l->handshakes++;
+}
+
+static void unlink_own(struct tcp_room *tcp, struct tcp_listening *l, struct tcp_syn *syn)
+{
+    CHECK(tcp->handler, l->handshakes > 0);
+    l->handshakes--;
+    if (syn->own_prev != TCP_NONE)
+        syn_at(tcp, syn->own_prev)->own_next = syn->own_next;
+    else
+        l->own_first = syn->own_next;
+    if (syn->own_next != TCP_NONE)
+        syn_at(tcp, syn->own_next)->own_prev = syn->own_prev;
+    CHECK(tcp->handler, (l->handshakes == 0) == (l->own_first == TCP_NONE));
+}
+
 /* Forget the record. */
 static void syn_end(struct tcp_room *tcp, struct tcp_syn *syn)
 {
     struct tcp_conn *listener = listener_of(tcp, syn);
     uint32_t index = pool_index(&tcp->syns, syn);
-    CHECK(tcp->handler, listener->listening.handshakes > 0);
-    listener->listening.handshakes--;
+    struct tcp_tuple tuple = syn_tuple(syn);
     if (syn->asked)
         tcp_ask_end(tcp, syn);
-    tcp_table_remove(tcp, syn->hash, (struct tcp_found){TCP_KIND_SYN, index});
+    unlink_own(tcp, &listener->listening, syn);
+    tcp_table_remove(tcp, tcp_tuple_hash(tcp, &tuple), (struct tcp_found){TCP_KIND_SYN, index});
     syn_unready(tcp, syn);
     if (syn->parked)
         neighbour_withdraw(&syn->waiter);
@@ -206,9 +231,8 @@ static void syn_begin(struct tcp_room *tcp, struct tcp_conn *listener, const str
     if (s->len > 0)
         keep_data(tcp, syn, s);
     struct tcp_tuple tuple = syn_tuple(syn);
-    syn->hash = tcp_tuple_hash(tcp, &tuple);
-    tcp_table_add(tcp, syn->hash, (struct tcp_found){TCP_KIND_SYN, index});
-    listener->listening.handshakes++;
+    tcp_table_add(tcp, tcp_tuple_hash(tcp, &tuple), (struct tcp_found){TCP_KIND_SYN, index});
+    link_own(tcp, &listener->listening, syn);
     tcp->count.passive_opens++;
     if (listener->set.ask)
         tcp_ask(tcp, syn, s->len, s->now);
@@ -235,6 +259,18 @@ static enum weir_drop drop_full(struct tcp_room *tcp)
     return WEIR_DROP_TCP_SYN_LIMIT;
 }
 
+/* Not below `above`, if there is one: who sends more than 250 KB/s outruns the clock of the ISN. */
+static struct tcp_seq draw_isn(const struct tcp_room *tcp, const struct tcp_segment *s,
+                               const struct tcp_seq *above)
+{
+    struct tcp_tuple tuple = {.local = s->rx->destination,
+                              .remote = s->rx->source,
+                              .local_port = s->header->destination_port,
+                              .remote_port = s->header->source_port};
+    struct tcp_seq iss = tcp_isn(tcp, &tuple, s->now);
+    return above != NULL ? seq_max(iss, *above) : iss;
+}
+
 /* tcp_syn_cookies, where it can be: a cookie cannot wait for a verdict. */
 static uint32_t cookie_mode(const struct tcp_room *tcp, const struct tcp_conn *listener)
 {
@@ -244,39 +280,31 @@ static uint32_t cookie_mode(const struct tcp_room *tcp, const struct tcp_conn *l
 /* A SYN that may begin a connection: at once with its data (RFC 7413), or by a cookie, or by a
  * record. */
 static enum weir_drop syn_arrives(struct tcp_room *tcp, struct tcp_conn *listener,
-                                  struct tcp_segment *s, struct tcp_seq iss, bool cookies)
+                                  struct tcp_segment *s, const struct tcp_seq *above, bool cookies)
 {
     const struct tcp_settings *set = &listener->set;
     enum tcp_fast_verdict fast = TCP_FAST_NO;
     if (set->fast_open && (s->options->present & TCP_HAS_FAST_OPEN) != 0)
         fast = tcp_fast_open_syn(tcp, listener, s);
     if (fast == TCP_FAST_DATA && !set->ask &&
-        tcp_fast_open_accept(tcp, listener, s, iss) == WEIR_DROP_NONE)
+        tcp_fast_open_accept(tcp, listener, s, draw_isn(tcp, s, above)) == WEIR_DROP_NONE)
         return WEIR_DROP_NONE;
     bool full = records_are_full(tcp);
     uint32_t mode = cookies ? cookie_mode(tcp, listener) : 0;
     if (full && mode == 0)
         return drop_full(tcp);
     struct tcp_syn syn;
-    tcp_listen_record(tcp, listener, s, iss, &syn);
+    tcp_listen_record(tcp, listener, s, s->header->seq, &syn);
     syn.fast_request = fast == TCP_FAST_COOKIE;
     syn.fast_experimental = syn.fast_request && s->options->fast_open_experimental;
     if (full || mode == 2) {
         tcp->count.syn_data_ignored += s->len > 0;
         tcp_cookie_answer(tcp, listener, &syn, s->now);
     } else {
+        syn.iss = draw_isn(tcp, s, above);
         syn_begin(tcp, listener, s, &syn);
     }
     return WEIR_DROP_NONE;
-}
-
-static struct tcp_seq draw_isn(const struct tcp_room *tcp, const struct tcp_segment *s)
-{
-    struct tcp_tuple tuple = {.local = s->rx->destination,
-                              .remote = s->rx->source,
-                              .local_port = s->header->destination_port,
-                              .remote_port = s->header->source_port};
-    return tcp_isn(tcp, &tuple, s->now);
 }
 
 enum weir_drop tcp_listen_segment(struct tcp_room *tcp, struct tcp_conn *listener,
@@ -296,7 +324,7 @@ enum weir_drop tcp_listen_segment(struct tcp_room *tcp, struct tcp_conn *listene
         return drop;
     if (queue_is_full(tcp, listener))
         return WEIR_DROP_TCP_BACKLOG;
-    return syn_arrives(tcp, listener, s, draw_isn(tcp, s), true);
+    return syn_arrives(tcp, listener, s, NULL, true);
 }
 
 enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener,
@@ -311,11 +339,10 @@ enum weir_drop tcp_listen_reopen(struct tcp_room *tcp, struct tcp_conn *listener
         listener->set.timestamps && (s->options->present & TCP_HAS_TIMESTAMPS) != 0;
     if (records_are_full(tcp) && (!cookies || cookie_mode(tcp, listener) == 0))
         return drop_full(tcp);
-    /* Who sends more than 250 KB/s outruns the clock of the ISN. */
-    struct tcp_seq iss = seq_max(draw_isn(tcp, s), seq_make(w->snd_nxt));
+    struct tcp_seq above = seq_make(w->snd_nxt);
     tcp_time_wait_end(tcp, w);
     tcp->count.time_wait_reused++;
-    return syn_arrives(tcp, listener, s, iss, cookies);
+    return syn_arrives(tcp, listener, s, &above, cookies);
 }
 
 /* ---- SYN-RECEIVED (3.10.7.4) ---- */
@@ -554,13 +581,14 @@ static struct tcp_conn *complete(struct tcp_room *tcp, struct tcp_syn *syn,
     struct tcp_conn *listener = listener_of(tcp, syn), *c = tcp_listen_make(tcp, syn, s);
     if (c == NULL)
         return NULL;
-    uint32_t rtt_us = 0, hash = syn->hash;
+    struct tcp_tuple tuple = syn_tuple(syn);
+    uint32_t rtt_us = 0;
     if (syn->retransmits == 0 && syn->answers == 0) { /* Karn */
         rtt_us = (uint32_t)((uint64_t)s->now / WEIR_NS_PER_US) - syn->sent_us;
         rtt_us += rtt_us == 0;
     }
     syn_end(tcp, syn);
-    establish(tcp, listener, c, hash, rtt_us);
+    establish(tcp, listener, c, tcp_tuple_hash(tcp, &tuple), rtt_us);
     return c;
 }
 
@@ -788,10 +816,9 @@ void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener)
 {
     struct tcp_listening *l = &listener->listening;
     CHECK(tcp->handler, listener->state == WEIR_TCP_LISTEN);
-    for (uint32_t i = 0; i < tcp->syns.fresh && l->handshakes > 0; i++) {
-        struct tcp_syn *syn = syn_at(tcp, i);
-        if (!pool_in_use(&tcp->syns, i) || syn->listener != tcp_index(listener))
-            continue;
+    while (l->own_first != TCP_NONE) {
+        struct tcp_syn *syn = syn_at(tcp, l->own_first);
+        CHECK(tcp->handler, syn->listener == tcp_index(listener));
         if (syn->answered) /* the peer may think that it is connected */
             syn_reply(tcp, syn, TCP_RST | TCP_ACK, tcp->now);
         tcp_syn_fail(tcp, syn);

@@ -225,10 +225,9 @@ static void set_options(struct visit *v, unsigned sack)
     }
     struct tcp_options o;
     o.present = c->timestamps ? (uint32_t)TCP_HAS_TIMESTAMPS : 0U;
-    if (user_timeout) { /* it takes the place of the last SACK block, if there are so many */
+    if (user_timeout) { /* SACK blocks make room for it */
         o.present |= TCP_HAS_USER_TIMEOUT;
         o.user_timeout = tcp_user_timeout_option(c);
-        sack = sack < (c->timestamps ? 3U : 4U) ? sack : sack - 1;
         c->user_timeout_due = false;
     }
     if (sack != 0) {
@@ -636,8 +635,6 @@ unsigned tcp_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *tx, 
 {
     CHECK(tcp->handler, ifindex < tcp->config->interfaces_max);
     unsigned n = 0;
-    if (tcp_is_quiet(tcp))
-        return 0;
     if (tcp->iface[ifindex].syns.first != TCP_NONE)
         n = tcp_syn_output(tcp, ifindex, tx, max, now);
     struct visit v; /* each visit sets what it uses */

@@ -168,8 +168,6 @@ static void believe(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_flight 
 {
     struct pmtu_claim claim = pmtu_claimed(&tcp->net->pmtus, report, c->mtu);
     (void)pmtu_update(&tcp->net->pmtus, report, now);
-    if (addr_is_ip4(c->remote) && claim.below_floor)
-        c->may_fragment = true;
     if (claim.mtu <= c->mtu)
         lower(c, claim.mtu, REST_S, now);
     probe_forget(f);
@@ -327,10 +325,10 @@ void tcp_pmtud_path(struct tcp_room *tcp, struct tcp_conn *c, const struct pmtu 
 
 /* ---- what acknowledgments and their absence tell ---- */
 
-/* What arrived without fragmentation. */
+/* What arrived. With DF clear it may have been in fragments; then it is no larger than any claim. */
 static void note_arrived(const struct tcp_room *tcp, struct tcp_conn *c)
 {
-    if (c->may_fragment || c->mtu_acked >= tcp_send_mss(c) + headers(c))
+    if (c->mtu_acked >= tcp_send_mss(c) + headers(c))
         return;
     uint32_t payload = txlog_arrived(tcp, c, c->snd_una), size = payload + headers(c);
     if (payload > 0 && size > c->mtu_acked)

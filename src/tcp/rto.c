@@ -233,7 +233,7 @@ static bool goes_on(const struct tcp_conn *c)
 
 void tcp_repair_update(struct tcp_room *tcp, struct tcp_conn *c, bool restart, weir_time now)
 {
-    if (restart || c->stuck || !goes_on(c))
+    if (restart || !goes_on(c))
         repair_change(tcp, c, restart, now);
 }
 

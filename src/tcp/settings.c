@@ -165,7 +165,8 @@ int tcp_set(struct tcp_room *tcp, struct tcp_conn *c, enum weir_tcp_setting sett
     const struct bounds *b = &bounds[setting];
     if (value < b->low || value > b->high)
         return WEIR_E_RANGE;
-    if (counts_at_beginning(setting) && (c->state != WEIR_TCP_CLOSED || c->closed_told))
+    bool begun = c->state != WEIR_TCP_CLOSED || c->closed_told;
+    if (counts_at_beginning(setting) && begun && c->state != WEIR_TCP_LISTEN)
         return WEIR_E_INVALID;
     if (!may_resize(tcp, c, setting, value))
         return WEIR_E_RANGE;

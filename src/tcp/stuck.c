@@ -11,7 +11,8 @@
 enum {
     RELIEVE_MAX = 8,          /* ended in a call */
     LOOK_MAX = 64,            /* looked at for a flight */
-    ENDPOINTS_FRACTION = 32   /* so many of all are to be free */
+    ENDPOINTS_FRACTION = 32,  /* so many of all are to be free */
+    PATIENCE_FRACTION = 10    /* of tcp_stuck_ms: never less, however little is left */
 };
 
 /* ---- lists ---- */
@@ -141,18 +142,19 @@ static struct tcp_conn *stuck_with_flight(const struct tcp_room *tcp, weir_time 
     return NULL;
 }
 
-/* Less is free than is to be, or somebody was refused. Then *patience_ms says for how long somebody may be
- * stuck: the less is left, the shorter, or peers who come fast enough would have all the memory all the
- * time. */
+/* Less is free than is to be, or somebody was refused. Then *patience_ms says for how long somebody
+ * may be stuck: the less is left, the shorter, or peers who come fast enough would have all the
+ * memory all the time. */
 static bool memory_is_short(const struct tcp_room *tcp, uint32_t *patience_ms)
 {
     const struct blocks *blocks = tcp->blocks;
     uint64_t all = (uint64_t)blocks->superblocks * BLOCKS_SUPERBLOCK_BYTES;
     uint32_t percent = tcp->config->tcp_pressure_percent;
     uint64_t low = all / 100 * percent, left = blocks_free_bytes(blocks);
-    *patience_ms = tcp->config->tcp_stuck_ms;
-    if (left < low)
-        *patience_ms = (uint32_t)(left * *patience_ms / low);
+    uint32_t most_ms = tcp->config->tcp_stuck_ms, least_ms = most_ms / PATIENCE_FRACTION;
+    *patience_ms = left < low ? (uint32_t)(left * most_ms / low) : most_ms;
+    if (*patience_ms < least_ms)
+        *patience_ms = least_ms;
     return percent != 0 && (left < low || blocks->failures[BLOCKS_NORMAL] != tcp->refused);
 }
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * SYN cookies: SYN-RECEIVED without a record (RFC 4987 3.6). What a record would hold goes out with the
- * SYN,ACK, and comes back with the ACK:
+ * SYN cookies: SYN-RECEIVED without a record (RFC 4987 3.6). What a record would hold goes out
+ * with the SYN,ACK, and comes back with the ACK:
  *
  *     ISN        mask ^ | 5 bits: when, in 64 s | 3 bits: step of the MSS | 8 bits: 0 | 16 bits: MAC |
  *     timestamp  clock  | 4 bits: window scale of the peer, 15: none | 1 bit: SACK |
  *
- * The mask is a keyed hash of the tuple, the upper bits of the peer's ISN, and what is agreed on and not in
- * ours: the low bits of the timestamp, whether there are timestamps, and our own window scale. So nothing
- * of the rest shows, and a handshake whose two ends would not agree, because something between them has
- * changed an option, or the listener its buffers, does not succeed (ATK-SYN-05). The MAC covers all of the
- * peer's ISN and all of ours. A cookie is good for 64 to 128 seconds; of the 2^32
+ * The mask is a keyed hash of the tuple and of what is agreed on and not in the ISN: the low bits of
+ * the timestamp, whether there are timestamps, and our own window scale. So nothing of the rest
+ * shows, and a handshake whose two ends would not agree, because something between them has changed
+ * an option, or the listener its buffers, does not succeed (ATK-SYN-05). The MAC covers all of that,
+ * the rest of the ISN, and the peer's ISN. A cookie is good for 64 to 128 seconds; of the 2^32
  * acknowledgments 16 would be good at any time: 2 times, 8 steps.
  *
- * Only the first segment behind the SYN brings a cookie back, for only there the peer's ISN is known. When
- * it is lost, or late, what follows it must not be taken for a stranger's and reset. It is known by its
- * acknowledgment: the mask takes off all but the MAC. */
+ * Only the first segment behind the SYN brings a cookie back, for only there the peer's ISN is
+ * known. When it is lost, or late, what follows it must not be taken for a stranger's and reset.
+ * It is known by its acknowledgment: the mask takes off all but the MAC. */
 #include "base/layout.h"
 #include "tcp/tcp.h"
 
@@ -27,8 +27,6 @@ enum {
     COOKIE_STEPS = 1 << COOKIE_STEP_BITS,
     COOKIE_MAC_BITS = 16,
     COOKIE_STEP_SHIFT = 32 - COOKIE_SLOT_BITS - COOKIE_STEP_BITS,
-    IRS_UPPER_SHIFT = 24,       /* what the mask does not cover of the peer's ISN */
-    BEHIND_BYTES_MAX = 1 << 20, /* more than any initial window */
     STAMP_BITS = 5,
     STAMP_SACK = 1,       /* the lowest bit; the scale above */
     STAMP_NO_SCALE = 15,
@@ -39,8 +37,8 @@ enum {
 /* What hashes are of, so that none is taken for another. */
 enum { COOKIE_MASK, COOKIE_MAC, COOKIE_USED };
 
-/* The largest step that is no more than the peer's MSS is used (RFC 9293 MUST-16). Above the defaults
- * they are what tunnels and PPP leave of Ethernet, Ethernet, and jumbo frames. */
+/* The largest step that is no more than the peer's MSS is used (RFC 9293 MUST-16). Above the
+ * defaults they are what tunnels and PPP leave of Ethernet, Ethernet, and jumbo frames. */
 static const uint16_t steps_ip4[COOKIE_STEPS] = {TCP_MSS_MIN, 536, 1220, 1360, 1412, 1440, 1460, 8940};
 static const uint16_t steps_ip6[COOKIE_STEPS] = {TCP_MSS_MIN, 536, 1220, 1340, 1380, 1420, 1440, 8940};
 
@@ -86,7 +84,7 @@ static uint64_t keyed(const struct tcp_room *tcp, const struct cookie_of *of, ui
 static uint32_t mask_of(const struct tcp_room *tcp, const struct cookie_of *of)
 {
     struct cookie_of plain = *of;
-    plain.irs = seq_make(of->irs.v >> IRS_UPPER_SHIFT);
+    plain.irs = seq_make(0);
     return (uint32_t)keyed(tcp, &plain, COOKIE_MASK, 0);
 }
 
@@ -124,8 +122,8 @@ static uint32_t strange(uint32_t plain, uint32_t slot)
     return zeros | age_of(plain, slot) >> 1; /* of age 0 or 1 */
 }
 
-/* Is it one of ours, and not too old? The work is the same whatever is wrong with it, and how much of it is
- * right (ATK-INF-08): no branch but on the verdict. */
+/* Is it one of ours, and not too old? The work is the same whatever is wrong with it, and how much
+ * of it is right (ATK-INF-08): no branch but on the verdict. */
 static bool cookie_check(const struct tcp_room *tcp, const struct cookie_of *of, uint32_t cookie,
                          weir_time now, uint32_t *step)
 {
@@ -136,16 +134,12 @@ static bool cookie_check(const struct tcp_room *tcp, const struct cookie_of *of,
     return (wrong | strange(plain, slot)) == 0;
 }
 
-/* Does a segment that is not the first acknowledge a cookie? A stranger's does by a chance of 2^-12. */
+/* Does a segment that is not the first acknowledge a cookie? A stranger's does by a chance of
+ * 2^-12. */
 static bool cookie_before(const struct tcp_room *tcp, const struct cookie_of *of, uint32_t cookie,
                           weir_time now)
 {
-    struct cookie_of earlier = *of;
-    earlier.irs = seq_sub(of->irs, BEHIND_BYTES_MAX);
-    uint32_t slot = slot_at(now);
-    uint32_t here = strange(cookie ^ mask_of(tcp, of), slot);
-    uint32_t there = strange(cookie ^ mask_of(tcp, &earlier), slot);
-    return (here == 0) | (there == 0);
+    return strange(cookie ^ mask_of(tcp, of), slot_at(now)) == 0;
 }
 
 /* ---- what rides in the timestamp ---- */
@@ -156,8 +150,8 @@ static uint8_t stamp_bits(const struct tcp_syn *syn)
     return (uint8_t)(scale << 1 | (syn->sack ? STAMP_SACK : 0));
 }
 
-/* The clock with its low bits replaced; never ahead of it, so that the timestamps that follow do not go
- * back (ATK-SYN-02). */
+/* The clock with its low bits replaced; never ahead of it, so that the timestamps that follow do
+ * not go back (ATK-SYN-02). */
 static uint32_t stamp_with(uint32_t clock, uint8_t bits)
 {
     enum { UNIT = 1 << STAMP_BITS };
@@ -190,8 +184,8 @@ void tcp_cookies_init(struct tcp_room *tcp, const struct sip_key *key, void *mem
     memset(tcp->cookies.used, 0, count * sizeof(uint32_t));
 }
 
-/* Where a cookie is noted, and as what: 0 is nobody's. A cookie is never forgotten for its age: when it
- * is too old to be good, nobody asks. */
+/* Where a cookie is noted, and as what: 0 is nobody's. A cookie is never forgotten for its age:
+ * when it is too old to be good, nobody asks. */
 static uint32_t *used_place(const struct tcp_room *tcp, const struct cookie_of *of, uint32_t cookie,
                             uint32_t *mark)
 {
@@ -244,6 +238,8 @@ void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, struct t
     uint8_t cookie[8];
     struct tcp_options o;
     tcp_syn_ack_options(tcp, syn, now, cookie, &o);
+    if (!syn->user_timeout_told) /* something may drop SYNs and SYN,ACKs for it, and did */
+        o.present &= ~(uint32_t)TCP_HAS_USER_TIMEOUT;
     o.mss = tcp_announced_mss(&listener->set, path.mtu, addr_is_ip4(syn->remote));
     if (syn->timestamps)
         o.ts_val = stamp_with(tcp_ms(now), of.stamp_bits) + tcp_stamp_offset(tcp, &of.tuple);
@@ -282,8 +278,8 @@ static bool no_place(const struct tcp_room *tcp, const struct tcp_conn *listener
            tcp->conns.in_use >= tcp->config->tcp_endpoints_max;
 }
 
-/* What an ACK says of the cookie that it brings back: the SYN before it, and what the timestamp that it
- * echoes holds. */
+/* What an ACK says of the cookie that it brings back: the SYN before it, and what the timestamp
+ * that it echoes holds. */
 static struct cookie_of cookie_of(const struct tcp_room *tcp, const struct tcp_conn *listener,
                                   const struct tcp_segment *s)
 {

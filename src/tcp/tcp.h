@@ -341,7 +341,7 @@ unsigned tcp_syn_output(struct tcp_room *tcp, unsigned ifindex, struct weir_tx *
                         weir_time now);
 
 /* The listener closes: end its records, with RST where a SYN,ACK was sent, and reset what waits to
- * be accepted. Linear in the records of all listeners. */
+ * be accepted. Linear in both. */
 void tcp_listener_end(struct tcp_room *tcp, struct tcp_conn *listener);
 
 /* What a SYN says and the listener's settings take, as a record that is on no list and in no table. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  * Buffers that suit the path. Both begin with WEIR_TCP_BUFFER_BYTES and grow by what is made use of.
  *
- * Receiving. What the application reads in a round trip is what the sender could send in one. A sender
- * in slow start sends twice as much in the next, and the window that lets it was told while the last of
- * the one before was still on its way: the buffer is to be four times what was read since the round
- * began, and follows while it is read. Where the application reads less often than a round trip takes,
- * its pace counts, up to a limit. Who reads seldom, or does not read all there is, makes no use of a
- * larger buffer.
+ * Receiving. What comes in a round trip, to an application that reads all there is, is what the sender
+ * could send in one. A sender in slow start sends twice as much in the next, and the window that lets it
+ * was told while the last of the one before was still on its way: the buffer is to be four times what
+ * has come since the round began, and follows while it is read. Where the application reads less often
+ * than a round trip takes, its pace counts, up to a limit. Who reads seldom, or leaves data unread,
+ * makes no use of a larger buffer.
  *
  * The receiver's round trip is the least that was measured, by whatever acknowledged something of
  * ours, if only the SYN. Without any (the SYN was lost) it is measured by the echo of our timestamps
- * (RFC 7323) in what comes, or else by the time in which a whole buffer is read, for what is beyond
+ * (RFC 7323) in what comes, or else by the time in which a whole buffer comes, for what is beyond
  * the window cannot be sent before the window was told. rtt_us_min holds that too, as long as srtt_us8
  * is 0.
  *
@@ -64,20 +64,20 @@ void tcp_tune_echo(struct tcp_conn *c, const struct tcp_segment *s)
         c->rtt_us_min = us;
 }
 
-/* How much was read in a round, by `copied` bytes in `us`; *over: it has ended. */
-static uint64_t measure(struct tcp_conn *c, uint32_t copied, uint32_t us, bool *over)
+/* How much comes in a round, by `come` bytes in `us`; *over: it has ended. */
+static uint64_t measure(struct tcp_conn *c, uint32_t come, uint32_t us, bool *over)
 {
     uint32_t round = c->rtt_us_min > READ_US_MAX ? c->rtt_us_min : (uint32_t)READ_US_MAX;
     *over = us >= c->rtt_us_min;
     if (c->srtt_us8 == 0 && !c->timestamps) {
-        *over = copied >= c->rcv_buf;
+        *over = come >= c->rcv_buf;
         if (*over && (c->rtt_us_min == 0 || us < c->rtt_us_min))
             c->rtt_us_min = us != 0 ? us : 1;
         if (c->rtt_us_min == 0)
             return 0;
         round = c->rtt_us_min;
     }
-    return us <= round ? copied : (uint64_t)copied * round / us;
+    return us <= round ? come : (uint64_t)come * round / us;
 }
 
 /* How large the receive buffer may be, by the memory that is left. */
@@ -95,17 +95,19 @@ void tcp_tune_read(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     if (c->rcv_buf >= c->set.receive_bytes_max)
         return;
-    uint32_t at = (uint32_t)((uint64_t)now / WEIR_NS_PER_US), head = (uint32_t)c->receive.head;
+    uint64_t end = tcp_rcv_data_end(c), unread = end - c->receive.head;
+    if (unread > c->rcv_buf / 8)
+        return;
+    uint32_t at = (uint32_t)((uint64_t)now / WEIR_NS_PER_US);
     bool over = c->tune_us == 0; /* the first time */
-    uint64_t read = over ? 0 : measure(c, head - c->tune_head, at - c->tune_us, &over);
+    uint64_t come = over ? 0 : measure(c, (uint32_t)end - c->tune_end, at - c->tune_us, &over);
     if (over) {
         c->tune_us = at != 0 ? at : UINT32_MAX;
-        c->tune_head = head;
+        c->tune_end = (uint32_t)end;
     }
-    uint64_t unread = tcp_rcv_data_end(c) - c->receive.head;
-    if (7 * read < 2 * (uint64_t)c->rcv_buf || 8 * unread > c->rcv_buf)
+    if (7 * come < 2 * (uint64_t)c->rcv_buf)
         return;
-    uint64_t bytes = min64(min64(4 * read, c->set.receive_bytes_max), allowed(tcp, c));
+    uint64_t bytes = min64(min64(4 * come, c->set.receive_bytes_max), allowed(tcp, c));
     if (bytes > c->rcv_buf)
         c->rcv_buf = (uint32_t)bytes;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Floods of SYNs and of blind ACKs, through a whole stack. What a cookie keeps, and for how long, is in
- * tests/tcp/syncookie.c. */
+ * Floods of SYNs and of blind ACKs, through a whole stack. What a cookie keeps, and for how long,
+ * is in tests/tcp/syncookie.c. */
 #include "tcp_peer.h"
 
 enum {
@@ -32,8 +32,8 @@ struct harvest {
     uint64_t memory_max;
 };
 
-/* The bystander downloads as fast as its window lets it: it acknowledges all that came since the last time.
- * */
+/* The bystander downloads as fast as its window lets it: it acknowledges all that came since the
+ * last time. */
 static void download(struct tcp_peer *p, struct harvest *harvest)
 {
     static const uint8_t data[65536];
@@ -140,8 +140,8 @@ static void test_ATK_SYN_01_honest_clients_connect_through_a_flood(void **state)
     assert_true(storm.memory_max <= calm.memory_max + 65536); /* a cookie costs none */
 }
 
-/* In the name of hosts on the link that do not exist: the answers to those wait for somebody, and must not
- * keep the answers to others from leaving. */
+/* In the name of hosts on the link that do not exist: the answers to those wait for somebody, and
+ * must not keep the answers to others from leaving. */
 static void test_ATK_SYN_01_a_flood_in_the_name_of_neighbours(void **state)
 {
     (void)state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
- * 10,000 connections stuck at a closed window on an echo service (ATK-RES-04, ATK-RES-16, CVE-2008-4609):
- * under memory pressure the longest stuck go, and honest clients are served all the while. */
+ * 10,000 connections stuck at a closed window on an echo service (ATK-RES-04, ATK-RES-16,
+ * CVE-2008-4609): under memory pressure the longest stuck go, and honest clients are served all the
+ * while. */
 #include "harness.h"
 
 #include "../breach.h"

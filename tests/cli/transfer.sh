@@ -49,7 +49,7 @@ check "get: several ranges" fails 2 "bad range" get "${a[@]}" -R 0-1,3-4 $url
 check "get: a part of a download that goes on" fails 2 "without --range" get "${a[@]}" -C -R 0-1 $url
 check "get: going on with standard output" fails 2 "--continue" get "${a[@]}" -C -o - $url
 check "get: JSON into the file" fails 2 "standard output is for the file" get "${a[@]}" --json -o - $url
-check "get: a capture into the file" fails 2 "capture" get "${a[@]}" -o - --pcap - $url
+check "get: a capture into the file" fails 2 "standard output is for what is said" get "${a[@]}" -o - --pcap - $url
 check "get: a bad timeout" fails 2 "bad time '0'" get "${a[@]}" --timeout 0 $url
 check "get: a capture without a device" fails 2 "--memory" get --memory . --pcap x $url
 check "get: a host that nobody knows" fails 1 "nobody.invalid" get "${a[@]}" http://nobody.invalid/file
@@ -90,8 +90,16 @@ check "a part that is not there" fails 1 "416 Range Not Satisfiable" get "${m[@]
 check "a file that is not there" fails 1 "404 Not Found" get "${m[@]}" http://10.9.0.2/nothing
 check "and leaves none here" test ! -e nothing
 check "a full disk" fails 1 "/dev/full: No space left" get "${m[@]}" -q -o /dev/full $url
-check "JSON" grep -Eq '^\{"url":"http://10.9.0.2/file","file":"x","ok":true,"status":200,"bytes":3000000,"connect_ns":[0-9]+,"transfer_ns":[0-9]+,"bytes_per_s":[0-9]+\}$' \
+check "JSON" grep -Eq '^\{"url":"http://10.9.0.2/file","file":"x","ok":true,"status":200,"bytes":3000000,"connect_ns":[0-9]+,"transfer_ns":[0-9]+,"bytes_per_s":[0-9]+,"fast_open":false\}$' \
     <("$weir" get "${m[@]}" --json -o x $url)
+check "fast open" grep -q '"ok":true,"status":200,"bytes":3000000,.*"fast_open":true}$' \
+    <("$weir" get "${m[@]}" --fast-open --json -o x $url)
+check "fast open, the file" cmp x file
+check "put with fast open" grep -q '"ok":true,"status":201,.*"fast_open":true}$' \
+    <("$weir" put "${m[@]}" --fast-open --json file http://10.9.0.2/fast)
+check "put with fast open, the file" cmp file www/fast
+check "fast open, and a file that is not there" fails 1 "404 Not Found" \
+    get "${m[@]}" --fast-open http://10.9.0.2/nothing
 check "put in memory" eval '"$weir" put "${m[@]}" file http://10.9.0.2/up && cmp file www/up'
 check "put of a pipe" eval 'cat file | "$weir" put "${m[@]}" - http://10.9.0.2/pipe && cmp file www/pipe'
 check "put of what a file has left" \
@@ -99,6 +107,6 @@ check "put of what a file has left" \
         cmp <(tail -c +11 file) www/rest'
 check "put where nothing can be" fails 1 "404 Not Found" put "${m[@]}" file http://10.9.0.2/none/file
 check "put onto a directory" fails 1 "409 Conflict" put "${m[@]}" file http://10.9.0.2/
-check "nothing else is left there" test "$(ls -A www | tr '\n' ' ')" = "file pipe rest up "
+check "nothing else is left there" test "$(ls -A www | tr '\n' ' ')" = "fast file pipe rest up "
 echo "1..$count"
 [ $failures = 0 ]

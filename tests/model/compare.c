@@ -43,7 +43,9 @@ static const char *compare_reply(const struct rig *r, const struct model_result 
     if (r->out_count > 1)
         return "more than one answer";
     const struct rig_out *out = &r->out[0];
-    enum model_reply_kind kind = want->kind == MODEL_ACK_OPTIONAL ? MODEL_ACK : want->kind;
+    enum model_reply_kind kind = want->kind == MODEL_ACK_OPTIONAL   ? MODEL_ACK
+                                 : want->kind == MODEL_RST_OPTIONAL ? MODEL_RST
+                                                                    : want->kind;
     if ((m->events & MODEL_ABORTED) != 0 && kind_of(out) == MODEL_RST_ACK)
         kind = MODEL_RST_ACK; /* an abort may say what was received */
     bool again = out->len > 0 && out->len <= m->again_max &&

@@ -3,9 +3,10 @@
 """Would the segment matrix see a fault? Each entry of faults.txt is one edit of one source file: build the
 matrix (or the walks) with it, run a part of it, and see it fail.
 
-    tests/model/faults.py BUILDDIR [NAME...]
+    tests/model/faults.py [--every N] BUILDDIR [NAME...]
 
-BUILDDIR is a meson build directory in which test_model_matrix and test_model_walk were built. Nothing in it is changed."""
+BUILDDIR is a meson build directory in which test_model_matrix and test_model_walk were built. Nothing in it is
+changed. With --every N only each Nth fault is tried, as the test does; all of them take minutes."""
 import concurrent.futures
 import json
 import os
@@ -119,10 +120,13 @@ def judge(build, fault):
 
 
 def main():
-    if len(sys.argv) < 2:
+    arguments, every = sys.argv[1:], 1
+    if arguments[:1] == ['--every']:
+        every, arguments = int(arguments[1]), arguments[2:]
+    if not arguments:
         sys.exit(__doc__)
-    build = Build(sys.argv[1])
-    faults = [f for f in read_faults() if len(sys.argv) == 2 or f['name'] in sys.argv[2:]]
+    build = Build(arguments[0])
+    faults = [f for f in read_faults() if len(arguments) == 1 or f['name'] in arguments[1:]][::every]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         verdicts = pool.map(lambda fault: judge(build, fault), faults)

@@ -114,6 +114,9 @@ static void do_reply(unsigned action, struct model_result *r, const struct model
     case DO_SEND_SYN_ACK:
         reply(r, MODEL_SYN_ACK, r->conn.iss, none);
         break;
+    case DO_MAY_RST:
+        reply(r, MODEL_RST_OPTIONAL, s->ack, none);
+        break;
     case DO_SEND_RST:
         reply(r, MODEL_RST, s->ack, none);
         break;
@@ -276,7 +279,7 @@ const char *model_state_name(unsigned state)
 const char *model_reply_name(unsigned kind)
 {
     static const char *const names[] = {
-        "nothing", "ACK or nothing", "ACK", "SYN,ACK", "RST", "RST,ACK",
+        "nothing", "RST or nothing", "ACK or nothing", "ACK", "SYN,ACK", "RST", "RST,ACK",
     };
     return kind < sizeof names / sizeof names[0] ? names[kind] : "?";
 }

@@ -59,6 +59,7 @@ struct model_segment {
 
 enum model_reply_kind {
     MODEL_SILENT,
+    MODEL_RST_OPTIONAL, /* a reset, or nothing: by numbers that are a secret of weir's */
     MODEL_ACK_OPTIONAL, /* an acknowledgment, or nothing: the RFC allows both */
     MODEL_ACK,
     MODEL_SYN_ACK,
@@ -121,6 +122,11 @@ struct model_result {
     X(COOKIES, "it answers by cookies", c->cookies)                                                \
     X(COOKIE_BACK, "SEG.SEQ = IRS+1 and SEG.ACK = ISS+1 of a cookie",                              \
       c->cookies && seq_eq(s->seq, seq_add(c->irs, 1)) && seq_eq(s->ack, seq_add(c->iss, 1)))      \
+    X(COOKIE_BEHIND, "SEG.ACK = ISS+1 of a cookie, and SEG.SEQ up to 2^20 above IRS+1",            \
+      c->cookies && seq_eq(s->ack, seq_add(c->iss, 1)) &&                                          \
+          seq_in(s->seq, seq_add(c->irs, 2), 1 << 20))                                             \
+    X(COOKIE_NEAR, "SEG.ACK near that of a cookie",                                                \
+      c->cookies && seq_in(s->ack, seq_sub(c->iss, 1 << 16), 1 << 17))                             \
     X(FAST, "open fast", c->fast)                                                                  \
     X(HELD, "the application holds it", c->held)                                                   \
     X(TS_MISSING, "timestamps agreed on and missing", c->timestamps && !s->timestamps)             \
@@ -163,6 +169,7 @@ enum model_condition {
     X(SEND_ACK, "<SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>")                                             \
     X(MAY_ACK, "maybe <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>")                                        \
     X(SEND_SYN_ACK, "<SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>")                                         \
+    X(MAY_RST, "maybe <SEQ=SEG.ACK><CTL=RST>")                                                     \
     X(SEND_RST, "<SEQ=SEG.ACK><CTL=RST>")                                                          \
     X(SEND_RST_ACK, "<SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>")                                   \
     X(SEND_ABORT, "<SEQ=SND.NXT><CTL=RST>")                                                        \

@@ -594,10 +594,15 @@ static void test_cookie_comes_back(void **state)
     assert_reply(&r, ISS + 1, IRS + 9);
     r = arrives(&c, A | R, IRS + 1, ISS + 1, 0);
     assert_result(&r, MODEL_LISTEN, MODEL_SILENT, 0);
-    for (unsigned i = 0; i < 3; i++) { /* what is no cookie */
-        r = arrives(&c, i == 2 ? A | S : A, IRS + 1 + (i == 0), ISS + 1 + (i == 1), 0);
+    r = arrives(&c, A, IRS + 2, ISS + 1, 0); /* what follows it, when it is lost */
+    assert_result(&r, MODEL_LISTEN, MODEL_SILENT, 0);
+    r = arrives(&c, A, IRS + 1, ISS + 2, 0);
+    assert_result(&r, MODEL_LISTEN, MODEL_RST_OPTIONAL, 0);
+    assert_int_equal(r.reply.seq.v, ISS + 2);
+    for (unsigned i = 0; i < 2; i++) { /* what is none */
+        r = arrives(&c, i == 0 ? A | S : A, IRS + 1, ISS + 1 + (i << 20), 0);
         assert_result(&r, MODEL_LISTEN, MODEL_RST, 0);
-        assert_reply(&r, ISS + 1 + (i == 1), 0);
+        assert_reply(&r, ISS + 1 + (i << 20), 0);
     }
 }
 
@@ -721,7 +726,7 @@ static void test_rules_stand_in_order_and_can_all_hold(void **state)
     for (unsigned i = 1; i < model_rule_count; i++)
         assert_true(model_rules[i - 1].step <= model_rules[i].step);
     const uint32_t seqs[] = {RCV - 100, RCV - 7, RCV - 1, RCV, RCV + 5, RCV + 9000, IRS, IRS + 1};
-    const uint32_t acks[] = {ISS, ISS + 1, UNA, NXT - 1, NXT, NXT + 1};
+    const uint32_t acks[] = {ISS, ISS + 1, UNA, NXT - 1, NXT, NXT + (1 << 20)};
     for (unsigned n = 0; n < 11U * 256 * 8 * 6 * 16; n++) {
         unsigned v = n;
         struct model_conn c = in_state((enum model_state)(1 + v % 11));

@@ -307,7 +307,7 @@ static enum rig_setup draw_setup(struct rng *rng)
         enum rig_setup setup = (enum rig_setup)rng_below(rng, RIG_SETUP_COUNT);
         if (setup != RIG_CLOSED && setup != RIG_TIME_WAIT && setup != RIG_TIME_WAIT_ACTIVE &&
             setup != RIG_ESTABLISHED_NO_TS && setup != RIG_ESTABLISHED_OLD_TS &&
-            setup != RIG_SYN_RECEIVED_FAST && setup != RIG_SYN_SENT_FAST)
+            setup != RIG_SYN_SENT_FAST)
             return setup;
     }
 }

@@ -31,6 +31,8 @@ check "a bad route" fails 2 "bad address 'gateway'" host "${a[@]}" -r 0.0.0.0/0,
 check "a route of two families" fails 2 "different families" host "${a[@]}" -r 0.0.0.0/0,fd00::1
 check "an unknown service" fails 2 "no service 'finger'" host "${a[@]}" --services echo,finger
 check "a bad time" fails 2 "bad time 'soon'" host "${a[@]}" --seconds soon
+check "a bad quiet time" fails 2 "bad quiet time '-1'" host "${a[@]}" --quiet-time=-1
+check "a quiet time that is too long" fails 2 "4 minutes" host "${a[@]}" --quiet-time 241
 check "nobody to ping" fails 2 "an address to ping is missing" ping "${a[@]}"
 check "a bad count" fails 2 "bad count '0'" ping "${a[@]}" -c 0 10.9.0.1
 check "too many bytes" fails 2 "at most 65507" ping "${a[@]}" -s 65508 10.9.0.1
@@ -73,6 +75,18 @@ if as_nobody unshare -rn true >/dev/null && as_nobody test -w /dev/net/tun; then
 else
     pass_over "without rights" "user namespaces or /dev/net/tun are restricted"
 fi
+# Quiet time: ping is answered, SYNs are not, and come again; one at 1 s is too early, one at 3 s is not.
+host_start "${a[@]}" --host-address 10.9.0.1/24 --quiet-time 1.5s --services echo --stats
+begun=$(date +%s%N)
+check "quiet time is for TCP only" ping_all 3 56 10.9.0.2
+quiet() {
+    local answer
+    exec 5<>/dev/tcp/10.9.0.2/7 && echo hello >&5 && IFS= read -r -t 10 answer <&5 && exec 5>&-
+    [ "$answer" = hello ] && [ $((($(date +%s%N) - begun) / 1000000)) -ge 1400 ]
+}
+check "a connection is made when it is over" quiet
+host_end
+check "and SYNs were dropped" test "$(counter quiet_held)" -ge 1
 # Two names for one thing: all packets on standard output, and nothing else.
 "$weir" host "${a[@]}" --host-address 10.9.0.1/24 --pcap - -- sh -c "echo 1 >/dev/udp/10.9.0.2/4242; true" \
     2>"$scratch/errors" >"$scratch/capture"

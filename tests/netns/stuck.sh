@@ -56,7 +56,7 @@ some_reset() {
     [ "${reset:-0}" -ge 1000 ]
 }
 check "those stuck longest are reset" try some_reset
-check "100,000 messages of others come back meanwhile" timeout 60 "$echo" $ip4 7 20000 8 1
+check "20,000 messages of others come back meanwhile" timeout 60 "$echo" $ip4 7 20000 8 1
 kill $peers_pid
 wait $peers_pid 2>/dev/null
 check "the host ends well" host_end

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * Send SYNs in the name of others, at a steady rate and for a limited time, by a raw socket: to be used in
- * a network namespace of its own only.
+ * Send SYNs in the name of others, at a steady rate and for a limited time, by a raw socket: to be
+ * used in a network namespace of its own only.
  *     synflood ADDRESS PORT RATE SECONDS [NETWORK]
- * Sources are drawn from 20.0.0.0/6, every fourth from NETWORK/24 when it is given. Prints how many were
- * sent, and in how many seconds. */
+ * Sources are drawn from 20.0.0.0/6, every fourth from NETWORK/24 when it is given. Prints how
+ * many were sent, and in how many seconds. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

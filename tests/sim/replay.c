@@ -74,13 +74,6 @@ static struct weir_recorder record_stack(void *ctx, const char *node)
     return recording_recorder(&r->writer);
 }
 
-/* Those that take long have a test of their own. */
-static bool is_long(const struct scenario *scenario)
-{
-    return strcmp(scenario->name, "middlebox-matrix") == 0 ||
-           strcmp(scenario->name, "long-path") == 0;
-}
-
 /* Play it, and replay what was recorded. Being recorded changes nothing. */
 static struct told check(const struct scenario *scenario, uint64_t seed, bool whole)
 {
@@ -94,7 +87,7 @@ static struct told check(const struct scenario *scenario, uint64_t seed, bool wh
     for (unsigned i = 0; i < STACKS_MAX; i++)
         if (all->stack[i].file != NULL)
             replay_one(all, &all->stack[i]);
-    if (!is_long(scenario)) {
+    if (!scenario->heavy) {
         assert_int_equal(scenario_play(scenario, &plain), WEIR_OK);
         assert_int_equal(run.trace_hash, plain.trace_hash);
     }
@@ -113,7 +106,7 @@ static void test_scenarios_are_replayed_to_the_same_bytes(void **state)
     const struct scenario *s;
     struct told sum = {0};
     for (unsigned i = 0; (s = scenario_at(i)) != NULL; i++) {
-        if (is_long(s))
+        if (s->heavy) /* they have a test of their own */
             continue;
         struct told told = check(s, 1, false);
         sum.stacks += told.stacks;
@@ -141,12 +134,12 @@ static void test_a_swarm_is_replayed(void **state)
     assert_true(sum.out > 1000);
 }
 
-static void test_long_scenarios_are_replayed_to_the_same_bytes(void **state)
+static void test_heavy_scenarios_are_replayed_to_the_same_bytes(void **state)
 {
     (void)state;
     const struct scenario *s;
     for (unsigned i = 0; (s = scenario_at(i)) != NULL; i++)
-        if (is_long(s))
+        if (s->heavy)
             assert_true(check(s, 1, false).out > 1000);
 }
 
@@ -160,8 +153,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_swarm_is_replayed),
     };
     const struct CMUnitTest others[] = {
-        cmocka_unit_test(test_long_scenarios_are_replayed_to_the_same_bytes),
+        cmocka_unit_test(test_heavy_scenarios_are_replayed_to_the_same_bytes),
     };
-    return argc > 1 ? cmocka_run_group_tests_name("replay-long", others, NULL, NULL)
+    return argc > 1 ? cmocka_run_group_tests_name("replay-heavy", others, NULL, NULL)
                     : cmocka_run_group_tests_name("replay", tests, NULL, NULL);
 }

@@ -156,7 +156,7 @@ static void test_what_counts_at_the_beginning_cannot_be_set_later(void **state)
     for (unsigned i = 0; i < sizeof begun / sizeof begun[0]; i++) {
         uint32_t value = begun[i] == WEIR_TCP_MSS_MAX ? 1000 : 1;
         assert_int_equal(weir_tcp_set(p->side[1].stack, c.listener, begun[i], value),
-                         WEIR_E_INVALID);
+                         WEIR_OK); /* for those to come */
         for (unsigned k = 0; k < 2; k++)
             assert_int_equal(weir_tcp_set(p->side[k].stack, c.h[k], begun[i], value),
                              WEIR_E_INVALID);

@@ -356,9 +356,13 @@ static void test_final_ACK_may_carry_data_and_FIN(void **state)
     struct seg final = peer_seg(2, TCP_ACK | TCP_FIN, irs + 101, iss + 1);
     final.data = pattern() + 100;
     final.len = 200;
+    host_pass(h, 70 * MS);
     assert_int_equal(give(h, &final), WEIR_DROP_NONE);
     takes(h, TCP_ACK, iss + 1, irs + 302);
     struct tcp_conn *c = accepts(h, l);
+    struct weir_tcp_info info;
+    tcp_info(&h->tcp, c, &info);
+    assert_in_range(info.srtt_us, 70000, 70100); /* the handshake measured it */
     read_is(h, c, 300);
     assert_int_equal(c->state, WEIR_TCP_CLOSE_WAIT);
     host_close(h);
@@ -421,6 +425,9 @@ static void test_data_sent_before_a_lost_SYN_ACK_goes_again_at_once(void **state
     assert_int_equal(a.len, 400);
     assert_int_equal(ack(h, 2, irs + 101, iss + 401), WEIR_DROP_NONE);
     assert_int_equal(c->snd_una, c->snd_max);
+    struct weir_tcp_info info;
+    tcp_info(&h->tcp, c, &info);
+    assert_int_equal(info.srtt_us, 0); /* Karn: all of it was sent twice */
     host_close(h);
 }
 
@@ -572,7 +579,12 @@ static void test_ATK_TFO_01_guessed_cookies_and_those_of_others_are_bad(void **s
     s.from = addr("2001:db8::2");
     s.to = addr("2001:db8::1");
     assert_true(is_ordinary(h, &s, told));
-    assert_int_equal(h->tcp.count.fast_open_bad, 66);
+    assert_int_equal(net_add_address(&h->net, IP_IFACE, addr("10.0.0.7"), 24, h->now), WEIR_OK);
+    host_settle(h);
+    s = fast_syn(3, cookie, 100); /* of another address of ours */
+    s.to = addr("10.0.0.7");
+    assert_true(is_ordinary(h, &s, told));
+    assert_int_equal(h->tcp.count.fast_open_bad, 67);
     assert_int_equal(h->tcp.count.fast_open_in, 0);
     host_close(h);
 }
@@ -692,6 +704,35 @@ static void test_ATK_TFO_03_RST_gives_no_place_free_early(void **state)
     host_close(h);
 }
 
+/* The same whenever it comes. */
+static void test_ATK_TFO_03_each_RST_keeps_its_place_for_half_a_minute(void **state)
+{
+    (void)state;
+    struct weir_config config = host_config();
+    config.tcp_fast_open_pending_max = 2;
+    for (weir_time wait = 0; wait < 60; wait += 7) {
+        struct host *h = host_open_with(&config, 1);
+        fast_listener(h, 10);
+        uint8_t cookie[COOKIE_BYTES];
+        get_cookie(h, addr("10.0.0.2"), cookie);
+        for (uint16_t port = 1; port <= 2; port++) {
+            struct seg s = fast_syn(port, cookie, 100);
+            struct seg rst = peer_seg(port, TCP_RST, irs + 101, 0);
+            (void)is_fast(h, &s);
+            assert_int_equal(give(h, &rst), WEIR_DROP_NONE);
+            if (port == 1)
+                host_pass(h, wait * S);
+        }
+        host_pass(h, 30 * S - 1 * MS);
+        for (uint16_t port = 3; port <= 4; port++) {
+            struct seg s = fast_syn(port, cookie, 100);
+            assert_int_equal(give(h, &s), WEIR_DROP_NONE);
+        }
+        assert_true(h->tcp.fast_open.pending <= 1); /* the second one's is taken still */
+        host_close(h);
+    }
+}
+
 static void test_ATK_TFO_03_a_limit_of_none_takes_none(void **state)
 {
     (void)state;
@@ -769,6 +810,9 @@ static void test_ATK_TFO_04_cookies_are_good_for_two_epochs(void **state)
         assert_int_equal(a.options.fast_open_experimental, kind == 1);
         memcpy(next, a.options.fast_open.data, COOKIE_BYTES);
         assert_memory_not_equal(cookie, next, COOKIE_BYTES);
+        host_pass(h, 1 * S + 1 * MS); /* 4.2.2: the second SYN,ACK is plain */
+        a = take_syn_ack(h, 2, irs + 11);
+        assert_int_equal(a.options.present & TCP_HAS_FAST_OPEN, 0);
         host_begin(h);
         tcp_close(&h->tcp, accepts(h, l), true);
         while (host_output(h))
@@ -886,6 +930,7 @@ int main(void)
         cmocka_unit_test(test_ATK_TFO_02_a_repeated_SYN_is_delivered_once_while_it_is_known),
         cmocka_unit_test(test_ATK_TFO_03_the_limit_of_pending_ones_holds_under_exhaustion),
         cmocka_unit_test(test_ATK_TFO_03_RST_gives_no_place_free_early),
+        cmocka_unit_test(test_ATK_TFO_03_each_RST_keeps_its_place_for_half_a_minute),
         cmocka_unit_test(test_ATK_TFO_03_a_limit_of_none_takes_none),
         cmocka_unit_test(test_ATK_TFO_04_no_more_than_the_initial_window_before_the_final_ACK),
         cmocka_unit_test(test_ATK_TFO_04_cookies_are_good_for_two_epochs),

@@ -284,6 +284,69 @@ static void test_SYNs_beyond_the_limit_of_handshakes_are_dropped(void **state)
     host_close(h);
 }
 
+/* ---- the same SYN again ---- */
+
+/* Many a client offers less when it has had no answer: what it said last counts (RFC 7323 3.2 is about
+ * segments that are no SYN). */
+static void test_a_SYN_that_comes_again_with_fewer_options_is_answered(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listen_on(h, NULL, 80, 4);
+    struct seg syn = with_stamp(peer_seg(1234, TCP_SYN, irs, 0), 7000, 0);
+    syn.options.present |= TCP_HAS_MSS | TCP_HAS_WINDOW_SCALE | TCP_HAS_SACK_PERMITTED;
+    syn.options.mss = 1200;
+    syn.options.window_scale = 3;
+    assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+    uint32_t iss = take_syn_ack(h, 1234, irs + 1).seq;
+    h->now += 900 * MS;
+    syn = peer_seg(1234, TCP_SYN, irs, 0);
+    assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+    struct seg a = take_syn_ack(h, 1234, irs + 1);
+    assert_int_equal(a.seq, iss);
+    assert_int_equal(a.options.present, TCP_HAS_MSS);
+    struct seg ack = peer_seg(1234, TCP_ACK, irs + 1, iss + 1);
+    ack.window = 1000;
+    assert_int_equal(give(h, &ack), WEIR_DROP_NONE);
+    struct tcp_conn *c = accepts(h, l);
+    assert_false(c->timestamps || c->sack || c->scaling);
+    assert_int_equal(c->snd_scale, 0);
+    assert_int_equal(c->rcv_scale, 0);
+    assert_int_equal(c->snd_wnd, 1000);
+    assert_int_equal(c->mss_peer, 536);
+    host_close(h);
+}
+
+/* ---- one listener of several ends ---- */
+
+static void test_a_listener_takes_only_its_own_handshakes_along(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l[2] = {listen_on(h, NULL, 80, 4), listen_on(h, NULL, 81, 4)};
+    struct weir_event event;
+    for (uint16_t i = 1; i <= 12; i++) {
+        struct seg syn = peer_seg(i, TCP_SYN, irs, 0);
+        syn.to_port = i % 3 == 0 ? 81 : 80;
+        assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+        (void)must_take(h);
+    }
+    struct seg rst = peer_seg(4, TCP_RST, irs + 1, 0);
+    assert_int_equal(give(h, &rst), WEIR_DROP_NONE);
+    host_begin(h);
+    tcp_close(&h->tcp, host_get(h, l[0]), false);
+    assert_int_equal(h->tcp.syns.in_use, 4);
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_equal(must_take(h).flags, TCP_RST | TCP_ACK);
+    nothing_comes(h);
+    host_begin(h);
+    tcp_close(&h->tcp, host_get(h, l[1]), false);
+    assert_int_equal(h->tcp.syns.in_use, 0);
+    while (host_output(h) || host_event(h, &event))
+        ;
+    host_close(h);
+}
+
 /* ---- ATK-SYN-08 ---- */
 
 static void test_ATK_SYN_08_a_silent_peer_is_sent_five_SYN_ACKs(void **state)
@@ -788,6 +851,8 @@ int main(void)
         cmocka_unit_test(test_ATK_SYN_06_without_endpoints_left_it_is_the_same),
         cmocka_unit_test(test_those_that_wait_are_accepted_in_their_order),
         cmocka_unit_test(test_SYNs_beyond_the_limit_of_handshakes_are_dropped),
+        cmocka_unit_test(test_a_SYN_that_comes_again_with_fewer_options_is_answered),
+        cmocka_unit_test(test_a_listener_takes_only_its_own_handshakes_along),
         cmocka_unit_test(test_ATK_SYN_08_a_silent_peer_is_sent_five_SYN_ACKs),
         cmocka_unit_test(test_ATK_SYN_08_a_reset_of_the_victim_stops_it_at_once),
         cmocka_unit_test(test_a_late_final_ack_makes_a_connection_whose_SYN_was_lost),

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * The path MTU of connections: RFC 1191, RFC 8201, RFC 4821, RFC 5927 7.2, RFC 2923, on a path that a
  * test makes narrower and wider. */
-#include "base/rng.h"
 #include "icmp_error.h"
 
 enum {
@@ -15,19 +14,21 @@ enum {
 struct path {
     struct pair *p;
     struct pair_conn c;
-    struct rng rng;
     uint32_t mtu;       /* from side 0 to side 1 */
     bool silent;        /* the router says nothing */
     bool down;          /* nothing passes, either way */
     unsigned told;      /* what the router says; 0: the truth */
     unsigned lose_nth;  /* of the full segments that would pass, this one, counted down, is lost */
+    bool lose_next;     /* so is the one after each that is too large; ... */
+    bool lose_rest;     /* ... or all after it, until the test ends that */
     unsigned dropped;   /* packets too large for it */
     unsigned longest;   /* of those that passed since it was set to 0 */
     unsigned cut;       /* packets with DF clear that it had to cut */
     weir_time dropped_at; /* the first since it was set to 0 */
-    unsigned tests;     /* retransmissions of less than a full segment seen on the wire */
+    uint32_t hop;       /* a router before it takes no more than this, and tells so; 0: there is none */
     uint64_t written, read;
-    uint32_t seq_max;
+    uint8_t lost[PAIR_PACKET_MAX]; /* by lose_nth */
+    size_t lost_len;
 };
 
 static bool may_cut(const uint8_t *packet)
@@ -44,12 +45,17 @@ static bool on_path(struct pair *p, unsigned from, const uint8_t *packet, size_t
         return false;
     if (len > path->mtu && !may_cut(packet)) {
         uint8_t error[PAIR_PACKET_MAX];
+        unsigned told = path->told != 0                         ? path->told
+                        : path->hop != 0 && len > path->hop ? path->hop
+                                                                : path->mtu;
         path->dropped++;
+        if (path->lose_next)
+            path->lose_nth = 1;
+        path->down |= path->lose_rest;
         if (path->dropped_at == 0)
             path->dropped_at = p->now;
         if (!path->silent) {
-            size_t n = make_too_big(error, (uint16_t)(path->told != 0 ? path->told : path->mtu),
-                                    packet, len);
+            size_t n = make_too_big(error, (uint16_t)told, packet, len);
             pair_put(p, 0, error, n, p->now + DELAY);
         }
         return true;
@@ -58,7 +64,11 @@ static bool on_path(struct pair *p, unsigned from, const uint8_t *packet, size_t
         path->cut++;
     else if (len > path->longest)
         path->longest = (unsigned)len;
-    return path->lose_nth > 0 && len > 1000 && --path->lose_nth == 0;
+    if (path->lose_nth == 0 || len <= 1000 || --path->lose_nth > 0)
+        return false;
+    memcpy(path->lost, packet, len);
+    path->lost_len = len;
+    return true;
 }
 
 static uint8_t byte_at(uint64_t n)
@@ -103,7 +113,8 @@ static const struct weir_tcp_stats *count_of(const struct path *path)
     return &path->p->side[0].stack->tcp.count;
 }
 
-static struct path *path_open(const char *to)
+/* With a setting of the listener's. */
+static struct path *path_open_set(const char *to, enum weir_tcp_setting setting, uint32_t value)
 {
     struct weir_config config = pair_config();
     struct path *path = calloc(1, sizeof *path);
@@ -112,18 +123,23 @@ static struct path *path_open(const char *to)
     path->p->ctx = path;
     path->p->lose = on_path;
     path->mtu = PAIR_MTU;
-    path->rng = rng_make(4);
     struct pair *p = path->p;
     path->c.listener = pair_endpoint(p, 1, 80);
     weir_stack *b = p->side[1].stack;
     assert_int_equal(weir_tcp_set(b, path->c.listener, WEIR_TCP_RECEIVE_BYTES_MAX, WINDOW), WEIR_OK);
     assert_int_equal(weir_tcp_set(b, path->c.listener, WEIR_TCP_TUNE, 0), WEIR_OK);
+    assert_int_equal(weir_tcp_set(b, path->c.listener, setting, value), WEIR_OK);
     assert_int_equal(weir_tcp_listen(b, path->c.listener, 8), WEIR_OK);
     path->c.h[0] = pair_endpoint(p, 0, 0);
     pair_begin(p, path->c.h[0], to, 80);
     pair_run(p, 100 * MS);
     assert_int_equal(weir_tcp_accept(b, path->c.listener, 7, &path->c.h[1]), WEIR_OK);
     return path;
+}
+
+static struct path *path_open(const char *to)
+{
+    return path_open_set(to, WEIR_TCP_TTL, 64); /* as it is anyway */
 }
 
 static void path_close(struct path *path)
@@ -188,6 +204,49 @@ static void NF_20_a_path_that_narrows_is_proved_within_a_round_trip(void **state
     (void)state;
     narrows("10.0.0.2", (const uint16_t[]){1400, 1280, 576}, 3);
     narrows("2001:db8::2", (const uint16_t[]){1400, 1280}, 2);
+}
+
+/* Two routers: the piece that suits the first does not suit the second. */
+static void NF_20_two_narrow_links_are_found_in_turn(void **state)
+{
+    (void)state;
+    struct path *path = path_open("2001:db8::2");
+    pump(path, 200 * MS, NULL);
+    struct weir_tcp_info before = info_of(path), after;
+    path->hop = 1400;
+    path->mtu = 1300;
+    pump(path, 200 * MS, NULL);
+    after = info_of(path);
+    assert_int_equal(after.path_mtu_bytes, 1300);
+    assert_int_equal(after.timeouts, before.timeouts);
+    assert_true(after.cwnd_bytes >= before.cwnd_bytes);
+    path_close(path);
+}
+
+/* Small segments pass, and their duplicate ACKs are no sign of congestion. */
+static void NF_20_small_segments_that_arrive_are_no_sign_of_congestion(void **state)
+{
+    (void)state;
+    static uint8_t bytes[3000];
+    struct path *path = path_open("10.0.0.2");
+    weir_stack *a = path->p->side[0].stack;
+    assert_int_equal(weir_tcp_set(a, path->c.h[0], WEIR_TCP_NODELAY, 1), WEIR_OK);
+    pump(path, 200 * MS, NULL);
+    sleep_for(path, 100 * MS);
+    struct weir_tcp_info before = info_of(path), after;
+    path->mtu = 1300;
+    for (unsigned i = 0; i < 4; i++) { /* two full ones and a small one, each time */
+        assert_int_equal(weir_tcp_send(a, path->c.h[0], bytes, sizeof bytes, 0), sizeof bytes);
+        pair_output(path->p, 0);
+    }
+    path->written += 4 * sizeof bytes;
+    sleep_for(path, 100 * MS);
+    after = info_of(path);
+    assert_int_equal(after.path_mtu_bytes, 1300);
+    assert_int_equal(after.timeouts, before.timeouts);
+    assert_int_equal(after.fast_retransmits, before.fast_retransmits);
+    assert_true(after.cwnd_bytes >= before.cwnd_bytes);
+    path_close(path);
 }
 
 /* Others to the same destination learn of it, RFC 1191 5, and new ones begin with it. */
@@ -262,27 +321,58 @@ static void ATK_ICM_04_forged_reports_cost_nothing_while_data_flows(void **state
 static void ATK_ICM_04_a_segment_that_is_lost_alone_proves_no_report(void **state)
 {
     (void)state;
-    struct path *path = path_open("10.0.0.2");
-    pump(path, 200 * MS, NULL);
-    uint8_t lost[PAIR_PACKET_MAX], error[PAIR_PACKET_MAX];
-    path->lose_nth = 3;
-    while (path->lose_nth > 0) {
-        pump(path, MS, NULL);
+    for (unsigned sack = 0; sack < 2; sack++) {
+        struct path *path = path_open_set("10.0.0.2", WEIR_TCP_SACK, sack);
+        pump(path, 200 * MS, NULL);
+        struct weir_tcp_info before = info_of(path), after;
+        path->lose_nth = 3;
+        while (path->lose_nth > 0)
+            pump(path, MS, NULL);
+        uint8_t error[PAIR_PACKET_MAX];
+        size_t n = make_too_big(error, 576, path->lost, path->lost_len);
+        pair_input(path->p, 0, error, n);
+        pump(path, 200 * MS, NULL);
+        after = info_of(path);
+        assert_int_equal(after.path_mtu_bytes, PAIR_MTU);
+        assert_int_equal(after.fast_retransmits, before.fast_retransmits + 1);
+        assert_int_equal(after.timeouts, before.timeouts);
+        assert_int_equal(count_of(path)->path_reports_pending, 1);
+        assert_int_equal(count_of(path)->path_reports_refuted, 1);
+        path_close(path);
     }
-    /* Of the packets of that millisecond it was the third; the pair keeps the last: it is quoted as
-     * what was lost, by its number. */
-    struct weir_tcp_info info = info_of(path);
-    memcpy(lost, path->p->side[0].packet, path->p->side[0].packet_len);
-    pump(path, 2 * DELAY, NULL); /* everything before the hole is acknowledged */
-    info = info_of(path);
-    store32(lost + 24, info.snd_una);
-    size_t n = make_too_big(error, 576, lost, path->p->side[0].packet_len);
-    pair_input(path->p, 0, error, n);
-    pump(path, 200 * MS, NULL);
-    assert_int_equal(info_of(path).path_mtu_bytes, PAIR_MTU);
-    assert_int_equal(count_of(path)->path_reports_pending, 1);
-    assert_int_equal(count_of(path)->path_reports_refuted, 1);
-    path_close(path);
+}
+
+/* Each claims less than the one before. They count only when what they quote is no larger than that, and
+ * then their pieces' duplicate ACKs are no loss. */
+static void ATK_ICM_04_a_chain_of_reports_is_no_loss(void **state)
+{
+    (void)state;
+    static const uint16_t claims[] = {1450, 1400, 1300, 1100, 1000, 560};
+    for (unsigned quoted = 0; quoted < 2; quoted++) {
+        struct path *path = path_open("10.0.0.2");
+        pump(path, 200 * MS, NULL);
+        struct weir_tcp_info before = info_of(path), after;
+        uint8_t packet[PAIR_PACKET_MAX], error[PAIR_PACKET_MAX];
+        size_t len = path->p->side[0].packet_len;
+        uint64_t again = count_of(path)->segments_retransmitted;
+        assert_true(len > 1400);
+        memcpy(packet, path->p->side[0].packet, len);
+        for (unsigned i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+            if (quoted != 0 && i > 0)
+                store16(packet + 2, claims[i - 1]);
+            size_t n = make_too_big(error, claims[i], packet, len);
+            pair_input(path->p, 0, error, n);
+            pair_output(path->p, 0);
+        }
+        again = count_of(path)->segments_retransmitted - again;
+        assert_int_equal(again, quoted != 0 ? 12 : 2); /* a piece and an octet each */
+        pump(path, 200 * MS, NULL);
+        after = info_of(path);
+        assert_int_equal(after.path_mtu_bytes, PAIR_MTU);
+        assert_int_equal(after.fast_retransmits, before.fast_retransmits);
+        assert_true(after.cwnd_bytes >= before.cwnd_bytes);
+        path_close(path);
+    }
 }
 
 static bool believes_1400(struct path *path)
@@ -362,21 +452,29 @@ static void black_hole(const char *to, uint32_t mtu)
     assert_true(pump(path, 3 * S, small_passes));
     assert_true(info_of(path).timeouts <= 2); /* by the third */
     assert_int_equal(count_of(path)->path_blackholes, 1);
-    pump(path, 14 * S, NULL);
+    pump(path, 12 * S, NULL);
     assert_int_equal(info_of(path).path_mtu_bytes, mtu);
     assert_true(info_of(path).timeouts <= 2);
     assert_true(count_of(path)->path_probes <= 7); /* log2 of the table, and the top */
     unsigned probes = (unsigned)count_of(path)->path_probes;
-    pump(path, 3 * S, NULL); /* then it rests */
+    sleep_for(path, 30 * S); /* then it rests */
+    pump(path, S, NULL);
     assert_int_equal(count_of(path)->path_probes, probes);
     assert_int_equal(count_of(path)->path_blackholes, 1);
+    /* New connections there begin with what was found. */
+    weir_handle h = pair_endpoint(path->p, 0, 0);
+    struct weir_tcp_info info;
+    pair_begin(path->p, h, to, 80);
+    assert_int_equal(weir_tcp_info(path->p->side[0].stack, h, &info), WEIR_OK);
+    assert_int_equal(info.path_mtu_bytes, mtu);
+    weir_tcp_abort(path->p->side[0].stack, h);
     path_close(path);
 }
 
 static void NF_21_a_black_hole_is_left_by_the_third_timeout_and_measured(void **state)
 {
     (void)state;
-    static const uint16_t sizes[] = {1280, 1340, 1400, 1420, 1450, 1472, 1480, 1492};
+    static const uint16_t sizes[] = {1280, 1340, 1400, 1454, 1492};
     for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         black_hole("10.0.0.2", sizes[i]);
     black_hole("2001:db8::2", 1280);
@@ -403,6 +501,68 @@ static void NF_21_probes_that_are_lost_reduce_no_window(void **state)
     }
     assert_true(count_of(path)->path_probes_lost >= 2);
     assert_int_equal(is.timeouts, 2);
+    path_close(path);
+}
+
+/* More is missing than the probe: that is congestion after all (RFC 4821 7.6.2). */
+static void NF_21_a_loss_beside_that_of_a_probe_counts(void **state)
+{
+    (void)state;
+    struct path *path = path_open("10.0.0.2");
+    path->mtu = 1400;
+    path->silent = true;
+    assert_true(pump(path, 3 * S, small_passes));
+    pump(path, 900 * MS, NULL);
+    assert_int_equal(count_of(path)->path_probes, 0);
+    struct weir_tcp_info was = info_of(path);
+    path->lose_next = true;
+    while (count_of(path)->path_probes_lost == 0)
+        pump(path, MS, NULL);
+    path->lose_next = false;
+    pump(path, 200 * MS, NULL);
+    assert_true(info_of(path).ssthresh_bytes < was.cwnd_bytes);
+    assert_int_equal(info_of(path).timeouts, was.timeouts);
+    path_close(path);
+}
+
+/* Nothing comes after the probe: the timer finds it lost, and the window is soon what it was. */
+static void NF_21_a_probe_found_lost_by_the_timer_costs_no_window(void **state)
+{
+    (void)state;
+    struct path *path = path_open("10.0.0.2");
+    path->mtu = 1400;
+    path->silent = true;
+    assert_true(pump(path, 3 * S, small_passes));
+    pump(path, 900 * MS, NULL);
+    assert_int_equal(count_of(path)->path_probes, 0);
+    struct weir_tcp_info was = info_of(path);
+    path->lose_rest = true;
+    while (!path->down)
+        pump(path, MS, NULL);
+    path->lose_rest = false;
+    while (count_of(path)->path_probes_lost == 0)
+        pump(path, MS, NULL);
+    path->down = false;
+    assert_true(info_of(path).ssthresh_bytes >= was.cwnd_bytes);
+    assert_true(info_of(path).cwnd_bytes <= 2 * was.snd_mss_bytes);
+    pump(path, 900 * MS, NULL);
+    assert_true(info_of(path).cwnd_bytes >= was.cwnd_bytes / 2);
+    assert_int_equal(count_of(path)->path_blackholes, 1);
+    path_close(path);
+}
+
+/* The search ends where the peer's MSS does. */
+static void test_no_more_is_searched_than_the_peer_takes(void **state)
+{
+    (void)state;
+    struct path *path = path_open_set("10.0.0.2", WEIR_TCP_MSS_MAX, 1300);
+    path->down = true;
+    pump(path, 2 * S, NULL);
+    path->down = false;
+    pump(path, 10 * S, NULL);
+    assert_int_equal(info_of(path).path_mtu_bytes, 1340);
+    assert_int_equal(count_of(path)->path_probes, 1);
+    assert_int_equal(path->longest, 1340);
     path_close(path);
 }
 
@@ -519,6 +679,28 @@ static void test_a_probe_waits_for_data_behind_it(void **state)
     path_close(path);
 }
 
+/* The link's own MTU is obeyed at once when it falls; when it rises, what lies behind it may be less. */
+static void test_the_mtu_of_the_link_comes_down_at_once_and_goes_up_by_a_probe(void **state)
+{
+    (void)state;
+    struct path *path = path_open("10.0.0.2");
+    weir_stack *a = path->p->side[0].stack;
+    pump(path, 200 * MS, NULL);
+    assert_int_equal(weir_stack_set_mtu(a, 0, 1400), WEIR_OK);
+    pump(path, 100 * MS, NULL);
+    path->longest = 0;
+    pump(path, 100 * MS, NULL);
+    assert_int_equal(path->longest, 1400);
+    assert_int_equal(weir_stack_set_mtu(a, 0, 1500), WEIR_OK);
+    pump(path, 3 * S, NULL);
+    assert_int_equal(path->longest, 1400);
+    sleep_for(path, 600 * S);
+    pump(path, 3 * S, NULL);
+    assert_int_equal(path->longest, 1500);
+    assert_int_equal(count_of(path)->path_probes, 1);
+    path_close(path);
+}
+
 static bool probing(struct path *path)
 {
     const struct tcp_room *tcp = &path->p->side[0].stack->tcp;
@@ -575,20 +757,27 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(NF_20_a_path_that_narrows_is_proved_within_a_round_trip),
+        cmocka_unit_test(NF_20_two_narrow_links_are_found_in_turn),
+        cmocka_unit_test(NF_20_small_segments_that_arrive_are_no_sign_of_congestion),
         cmocka_unit_test(test_what_is_proved_is_known_of_the_destination),
         cmocka_unit_test(ATK_ICM_04_forged_reports_cost_nothing_while_data_flows),
         cmocka_unit_test(ATK_ICM_04_a_segment_that_is_lost_alone_proves_no_report),
+        cmocka_unit_test(ATK_ICM_04_a_chain_of_reports_is_no_loss),
         cmocka_unit_test(test_a_report_is_believed_when_the_timer_expires),
         cmocka_unit_test(ATK_ICM_04_df_is_cleared_on_evidence_only),
         cmocka_unit_test(ATK_ICM_17_reports_that_go_up_and_down_change_nothing),
         cmocka_unit_test(NF_21_a_black_hole_is_left_by_the_third_timeout_and_measured),
         cmocka_unit_test(NF_21_probes_that_are_lost_reduce_no_window),
+        cmocka_unit_test(NF_21_a_loss_beside_that_of_a_probe_counts),
+        cmocka_unit_test(NF_21_a_probe_found_lost_by_the_timer_costs_no_window),
+        cmocka_unit_test(test_no_more_is_searched_than_the_peer_takes),
         cmocka_unit_test(NF_21_a_narrow_black_hole_is_left_too),
         cmocka_unit_test(NF_21_after_an_outage_the_search_brings_the_mtu_back),
         cmocka_unit_test(test_without_path_probe_nothing_is_searched),
         cmocka_unit_test(NF_22_a_path_that_grows_is_probed_after_ten_minutes),
         cmocka_unit_test(NF_22_a_report_about_a_probe_is_where_the_search_goes_on),
         cmocka_unit_test(test_a_probe_waits_for_data_behind_it),
+        cmocka_unit_test(test_the_mtu_of_the_link_comes_down_at_once_and_goes_up_by_a_probe),
         cmocka_unit_test(test_the_search_wakes_with_the_connection),
         cmocka_unit_test(test_syns_that_vanish_ask_for_less),
     };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Quiet time (RFC 9293 3.4.3): a TCP that lost its memory of sequence numbers sends nothing for a maximum
- * segment lifetime, and then goes on by itself. */
+ * Quiet time (RFC 9293 3.4.3): a TCP that lost its memory of sequence numbers sends nothing for a
+ * maximum segment lifetime, and then goes on by itself. */
 #include "pair.h"
 
 enum { QUIET_MS = 120000 };

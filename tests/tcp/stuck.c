@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Peers that hold our memory: who counts as stuck, who goes under pressure and when (RFC 6429 3), and how
- * long a connection that nobody holds may make no progress. */
+ * Peers that hold our memory: who counts as stuck, who goes under pressure and when (RFC 6429 3), and
+ * how long a connection that nobody holds may make no progress. */
 #include "listener.h"
 
 enum { QUEUED = 2000, CONNS = 32, MEMORY_KB = 512, PERCENT = 50 };
@@ -177,6 +177,24 @@ static void test_a_window_that_opens_for_nothing_ends_nothing(void **state)
         pass_answered(h, &p, 1, 0, 5 * S);
     }
     assert_true(stuck_ms(h, &p) >= 100000);
+    host_close(h);
+}
+
+/* It is not closed, but what it would take is no segment, and less than half of what it was. */
+static void test_a_window_that_shrinks_to_little_is_as_good_as_closed(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sends(h, &p, 100);
+    drain(h);
+    acks(h, &p, 100, 50);
+    sends(h, &p, QUEUED);
+    assert_int_equal(h->tcp.stuck.first, p.handle.index);
+    host_pass(h, 400 * MS);
+    assert_in_range(stuck_ms(h, &p), 400, 401);
+    drain(h);
     host_close(h);
 }
 
@@ -408,7 +426,70 @@ static void test_pressure_of_memory_can_be_turned_off(void **state)
     }
     assert_true(is_short(h, 0));
     pass_answered(h, p, 20, 0, 100 * S);
+    h->blocks.failures[BLOCKS_NORMAL]++; /* nor does a refusal count */
+    pass_answered(h, p, 20, 0, 1 * S);
     assert_int_equal(h->tcp.count.stuck_given_up, 0);
+    host_close(h);
+}
+
+/* Peers whose windows are closed, and peers who are silent, wait in two lists: who waits longest of all
+ * goes first. */
+static void test_the_longest_of_both_kinds_goes(void **state)
+{
+    (void)state;
+    for (unsigned silent_first = 0; silent_first < 2; silent_first++) {
+        struct weir_config config = config_of();
+        config.tcp_pressure_percent = 1;
+        struct host *h = host_open_with(&config, 1);
+        weir_handle l = listens(h);
+        struct peer p[2];
+        for (unsigned i = 0; i < 2; i++) {
+            p[i] = connects(h, l, (uint16_t)(4000 + i));
+            if (i == silent_first)
+                sticks(h, &p[i]);
+            else
+                sends(h, &p[i], 100);
+            for (unsigned t = 0; t < 50; t++) {
+                host_pass(h, 100 * MS);
+                drain(h);
+            }
+        }
+        host_pass(h, 20 * S);
+        drain(h);
+        assert_true(stuck_ms(h, &p[0]) > stuck_ms(h, &p[1]) + 3000);
+        h->blocks.failures[BLOCKS_NORMAL]++; /* one refusal: one goes */
+        host_begin(h);
+        assert_int_equal(h->tcp.count.stuck_given_up, 1);
+        assert_gone(h, &p[0]);
+        host_close(h);
+    }
+}
+
+/* Also when next to nothing is left, nobody goes whose window has just been closed. */
+static void test_there_is_a_tenth_of_patience_always(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_stuck_ms = 60000;
+    config.tcp_pressure_percent = 90;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sticks(h, &p);
+    uint32_t held[16], n = 0; /* by somebody else */
+    while ((held[n] = blocks_take(&h->blocks, BLOCKS_64K, BLOCKS_URGENT)) != BLOCKS_NONE)
+        n++;
+    while ((held[n] = blocks_take(&h->blocks, BLOCKS_16K, BLOCKS_URGENT)) != BLOCKS_NONE)
+        n++;
+    assert_int_equal(blocks_free_bytes(&h->blocks), 0);
+    weir_time begun = h->now - (weir_time)stuck_ms(h, &p) * MS;
+    while (h->tcp.count.stuck_given_up == 0) {
+        assert_true(h->now - begun < 60 * S);
+        pass_answered(h, &p, 1, 0, 100 * MS);
+    }
+    assert_in_range(h->now - begun, 6000 * MS, 6400 * MS);
+    while (n > 0)
+        blocks_give(&h->blocks, held[--n]);
     host_close(h);
 }
 
@@ -547,6 +628,31 @@ static void test_without_a_flight_left_those_go_who_answer_nothing(void **state)
     host_close(h);
 }
 
+/* A window that is closed over what was sent keeps the flight, too. */
+static void test_without_a_flight_left_one_with_a_flight_goes(void **state)
+{
+    (void)state;
+    struct weir_config config = config_of();
+    config.tcp_flights_max = 1;
+    struct host *h = host_open_with(&config, 1);
+    weir_handle l = listens(h);
+    struct peer p[3];
+    p[0] = connects(h, l, 4000);
+    sticks(h, &p[0]); /* longest, but without a flight */
+    p[1] = connects(h, l, 4001);
+    sends(h, &p[1], 100);
+    drain(h);
+    acks(h, &p[1], 0, 0); /* taken back */
+    pass_answered(h, p, 2, 0, 30 * S);
+    p[2] = connects(h, l, 4002);
+    sends(h, &p[2], 100);
+    drain(h);
+    host_pass(h, 1);
+    assert_int_equal(h->tcp.count.stuck_given_up, 1);
+    assert_gone(h, &p[1]);
+    host_close(h);
+}
+
 /* ---- those that nobody holds ---- */
 
 static unsigned live(const struct host *h, uint16_t port)
@@ -623,7 +729,7 @@ static void test_ATK_RES_06_in_LAST_ACK_alike(void **state)
                 drain(h);
             }
         } else {
-            for (weir_time t = 0; live(h, 4000) == WEIR_TCP_LAST_ACK; t += 100 * MS) {
+            while (live(h, 4000) == WEIR_TCP_LAST_ACK) {
                 struct seg s;
                 host_pass(h, 100 * MS);
                 while (take(h, &s)) {
@@ -639,6 +745,26 @@ static void test_ATK_RES_06_in_LAST_ACK_alike(void **state)
         assert_int_equal(closed_for(h, WEIR_E_ABORTED), 1);
         host_close(h);
     }
+}
+
+/* Its window is open, and it says nothing any more: not 15 minutes, but two. */
+static void test_an_orphan_whose_peer_is_silent_ends(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    weir_handle l = listens(h);
+    struct peer p = connects(h, l, 4000);
+    sends(h, &p, 100);
+    close_it(h, &p);
+    weir_time begun = h->now;
+    while (live(h, 4000) == WEIR_TCP_FIN_WAIT_1) {
+        assert_true(h->now - begun < 600 * S);
+        host_pass(h, 100 * MS);
+        drain(h);
+    }
+    assert_in_range(h->now - begun, 120 * S, 120 * S + 200 * MS);
+    assert_int_equal(h->tcp.count.orphans_given_up, 1);
+    host_close(h);
 }
 
 static void test_an_orphan_that_makes_progress_lasts(void **state)
@@ -742,6 +868,7 @@ int main(void)
         cmocka_unit_test(test_stuck_is_who_keeps_us_from_sending),
         cmocka_unit_test(test_a_peer_that_takes_a_byte_now_and_then_is_stuck),
         cmocka_unit_test(test_a_window_that_opens_for_nothing_ends_nothing),
+        cmocka_unit_test(test_a_window_that_shrinks_to_little_is_as_good_as_closed),
         cmocka_unit_test(test_a_small_window_that_is_all_the_peer_has_does_not_count),
         cmocka_unit_test(test_a_peer_that_falls_silent_is_stuck),
         cmocka_unit_test(test_I_23_without_pressure_nobody_goes),
@@ -749,12 +876,16 @@ int main(void)
         cmocka_unit_test(test_a_few_go_at_a_time),
         cmocka_unit_test(test_who_is_stuck_for_a_short_time_stays),
         cmocka_unit_test(test_pressure_of_memory_can_be_turned_off),
+        cmocka_unit_test(test_the_longest_of_both_kinds_goes),
+        cmocka_unit_test(test_there_is_a_tenth_of_patience_always),
         cmocka_unit_test(test_a_refusal_is_pressure),
         cmocka_unit_test(test_without_an_endpoint_left_the_longest_stuck_goes),
         cmocka_unit_test(test_without_an_endpoint_left_FIN_WAIT_2_ends_early),
         cmocka_unit_test(test_without_a_flight_left_those_go_who_answer_nothing),
+        cmocka_unit_test(test_without_a_flight_left_one_with_a_flight_goes),
         cmocka_unit_test(test_ATK_RES_05_an_orphan_at_a_closed_window_ends),
         cmocka_unit_test(test_ATK_RES_06_in_LAST_ACK_alike),
+        cmocka_unit_test(test_an_orphan_whose_peer_is_silent_ends),
         cmocka_unit_test(test_an_orphan_that_makes_progress_lasts),
         cmocka_unit_test(test_an_orphan_has_its_time_since_it_was_let_go),
         cmocka_unit_test(test_any_windows_at_all_leave_the_lists_in_order),

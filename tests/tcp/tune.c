@@ -22,7 +22,7 @@ static struct receiver *tuned(struct receiver_config want)
     if (want.receive_bytes_max == 0)
         want.receive_bytes_max = MAX;
     if (want.superblocks == 0)
-        want.superblocks = 1024;
+        want.superblocks = 256;
     struct receiver *r = receiver_new(want);
     r->c->srtt_us8 = 8 * RTT_US;
     r->c->rtt_us_min = RTT_US;
@@ -107,7 +107,7 @@ static void test_the_size_may_be_set_at_any_time(void **state)
 static void test_the_window_keeps_ahead_of_slow_start(void **state)
 {
     (void)state;
-    struct receiver *r = tuned((struct receiver_config){.overcommit_percent = 1000});
+    struct receiver *r = tuned((struct receiver_config){.superblocks = 600, .overcommit_percent = 1000});
     uint64_t cwnd = 10 * MSS;
     for (unsigned round = 1; cwnd < MAX / 2; round++, cwnd *= 2) {
         uint64_t start = (uint64_t)round * RTT_US + 1000;
@@ -194,9 +194,9 @@ static void test_a_reader_that_comes_seldom_gets_no_larger_buffer(void **state)
 static void test_the_pace_of_a_reader_is_part_of_the_round_trip(void **state)
 {
     (void)state;
-    struct receiver *r = tuned((struct receiver_config){.superblocks = 2048});
+    struct receiver *r = tuned((struct receiver_config){.superblocks = 600});
     uint64_t first = 0;
-    for (unsigned k = 1; k < 50; k++) {
+    for (unsigned k = 1; k < 50 && r->c->rcv_buf <= 8000000; k++) {
         at(r, 1000 + 20000 * k);
         while (window(r) > 60000) {
             arrive(r, r->c->rcv_nxt - r->first, 50000);
@@ -216,7 +216,7 @@ static void test_the_largest_size_is_not_passed(void **state)
     (void)state;
     struct receiver *r =
         tuned((struct receiver_config){.receive_bytes_max = 700000, .overcommit_percent = 1000});
-    for (unsigned ms = 2; ms < 300; ms++) {
+    for (unsigned ms = 2; ms < 80; ms++) {
         at(r, 1000 * ms);
         come_and_go(r, 600000);
         assert_true(window(r) + unread(r) <= 700000);
@@ -233,7 +233,7 @@ static void test_promises_bound_the_buffer(void **state)
     (void)state;
     struct receiver *r =
         tuned((struct receiver_config){.superblocks = 64, .overcommit_percent = 100});
-    for (unsigned ms = 2; ms < 300; ms++) {
+    for (unsigned ms = 2; ms < 80; ms++) {
         at(r, 1000 * ms);
         come_and_go(r, 600000);
     }
@@ -254,13 +254,13 @@ static void test_a_buffer_does_not_grow_when_memory_is_short(void **state)
         assert_int_equal(ring_write(&elsewhere, elsewhere.end, (struct weir_ref){bytes, 65536},
                                     BLOCKS_NORMAL),
                          65536);
-    for (unsigned ms = 2; ms < 300; ms++) {
+    for (unsigned ms = 2; ms < 80; ms++) {
         at(r, 1000 * ms);
         come_and_go(r, 90000);
     }
     assert_int_equal(r->c->rcv_buf, 131072);
     ring_reset(&elsewhere, elsewhere.end);
-    for (unsigned ms = 300; ms < 600; ms++) {
+    for (unsigned ms = 80; ms < 300; ms++) {
         at(r, 1000 * ms);
         come_and_go(r, 90000);
     }
@@ -324,17 +324,17 @@ static void test_a_whole_buffer_tells_the_round_trip_when_nothing_else_does(void
 static void test_I_25_the_edge_never_moves_left_while_the_buffer_grows(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 8; seed++) {
+    for (uint64_t seed = 1; seed <= 6; seed++) {
         struct rng rng = rng_make(seed);
         struct receiver *r = tuned((struct receiver_config){
             .receive_bytes_max = 1U << (18 + rng_below(&rng, 8)),
             .superblocks = 256,
             .overcommit_percent = 400});
         uint64_t us = 1000, largest = r->c->rcv_buf;
-        for (unsigned step = 0; step < 1500; step++) {
-            us += rng_below(&rng, 2000);
+        for (unsigned step = 0; step < 500; step++) {
+            us += rng_below(&rng, 1000);
             at(r, us);
-            uint32_t len = 1 + (uint32_t)rng_below(&rng, 60000);
+            uint32_t len = 1 + (uint32_t)rng_below(&rng, 30000);
             if (len > window(r))
                 len = (uint32_t)window(r);
             if (len > 0)
@@ -369,7 +369,7 @@ static void test_what_was_promised_is_kept_when_no_more_can_be(void **state)
     uint64_t before = window(r), elsewhere = r->blocks.promised_bytes_max - r->blocks.promised_bytes;
     assert_true(before > 300000);
     assert_true(blocks_reserve(&r->blocks, elsewhere));
-    for (unsigned i = 0; i < 3000; i++) { /* what the others have is not ours to check */
+    for (unsigned i = 0; i < 1000; i++) { /* what the others have is not ours to check */
         r->blocks.promised_bytes -= elsewhere;
         arrive(r, r->c->rcv_nxt - r->first, 1 + i * 7 % 3000);
         read_bytes(r, unread(r));

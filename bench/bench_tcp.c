@@ -306,11 +306,12 @@ static void flood(void *ctx, uint64_t n)
 
 /* ---- memory ---- */
 
-static size_t size_with(uint32_t endpoints, uint32_t time_waits)
+static size_t size_with(uint32_t endpoints, uint32_t accounts, uint32_t time_waits)
 {
     struct weir_config config;
     weir_config_default(&config);
     config.tcp_endpoints_max = endpoints;
+    config.tcp_accounts_max = accounts;
     config.tcp_time_wait_max = time_waits;
     return weir_stack_size(&config);
 }
@@ -320,11 +321,13 @@ static size_t size_with(uint32_t endpoints, uint32_t time_waits)
 static void print_memory(void)
 {
     enum { FEW = 100000, MORE = (3 << 20) - 1024 - 2 * FEW }; /* 1024 are in SYN-RECEIVED */
-    double endpoint = (double)(size_with(FEW + MORE, FEW) - size_with(FEW, FEW)) / (double)MORE;
-    double wait = (double)(size_with(FEW, FEW + MORE) - size_with(FEW, FEW)) / (double)MORE;
-    printf("memory: an idle connection %.1f bytes, a connection in TIME-WAIT %.1f bytes, tables "
-           "included\n",
-           endpoint, wait);
+    const size_t base = size_with(FEW, FEW, FEW);
+    double endpoint = (double)(size_with(FEW + MORE, FEW + MORE, FEW) - base) / (double)MORE;
+    double bare = (double)(size_with(FEW + MORE, FEW, FEW) - base) / (double)MORE;
+    double wait = (double)(size_with(FEW, FEW, FEW + MORE) - base) / (double)MORE;
+    printf("memory: an idle connection %.1f bytes (%.1f without accounts), a connection in "
+           "TIME-WAIT %.1f bytes, tables included\n",
+           endpoint, bare, wait);
 }
 
 static struct pair *pair_of(const struct setup *setup)

@@ -10,10 +10,11 @@
 #include "cli.h"
 #include "device_args.h"
 #include "output.h"
+#include "recorder.h"
 #include "sim/build.h"
 #include "weir/drop.h"
 
-enum { CALL_BYTES = 1024 };
+enum { CALL_BYTES = 1024, KEY_SCRUB = 256 };
 
 /* An end of connections: all that was not told is any. */
 struct end {
@@ -24,6 +25,7 @@ struct end {
 
 struct arguments {
     const char *path, *pcap; /* "-": standard input, and output */
+    const char *scrub;       /* the recording without payload; NULL: none */
     const char *until_text;
     weir_time until;         /* since the beginning; 0: none */
     uint64_t until_record;   /* 0: none */
@@ -37,6 +39,7 @@ struct session {
     const struct arguments *a;
     struct replay replay;
     struct cli_output file;
+    struct recorder scrubbed;
     struct cli_lines *lines;       /* NULL: packets are not printed */
     struct capture_writer capture; /* to lines and file */
     bool captured;                 /* there is one of them */
@@ -104,6 +107,9 @@ static error_t parse_argument(int key, char *arg, struct argp_state *state)
     case 'w':
         a->pcap = arg;
         return 0;
+    case KEY_SCRUB:
+        a->scrub = arg;
+        return 0;
     case 'p':
         a->print = true;
         return 0;
@@ -133,6 +139,8 @@ static void parse(int argc, char **argv, struct arguments *a)
         {"step", 's', 0, 0, "Print each call before it is made, and wait for Enter", 0},
         {"pcap", 'w', "FILE", 0, "Write the packets as pcapng; - is standard output", 0},
         {"print", 'p', 0, 0, "Print every packet as a line", 0},
+        {"scrub", KEY_SCRUB, "FILE", 0,
+         "Write a recording of the same without the payload of packets and connections", 0},
         {"json", 'j', 0, 0, "Report as JSON", 0},
         {"verbose", 'v', 0, 0, "Print every call and packet", 0},
         CLI_HELP_OPTIONS,
@@ -154,6 +162,10 @@ static void parse(int argc, char **argv, struct arguments *a)
     bool lines = a->print || a->verbose || a->connection || a->step;
     if (a->path == NULL)
         cli_usage("a recording is missing");
+    if (a->scrub != NULL && strcmp(a->scrub, "-") == 0)
+        cli_usage("give the recording of --scrub a file");
+    if (a->scrub != NULL && strcmp(a->scrub, a->path) == 0)
+        cli_usage("--scrub reads '%s', and cannot write it", a->path);
     if (a->json && (lines || to_stdout))
         cli_usage("--json takes standard output for itself");
     if (to_stdout && lines)
@@ -359,7 +371,8 @@ static void report_text(const struct session *s, enum replay_result result)
     else if (result == REPLAY_CUT)
         fprintf(out, "identical; it is cut short\n");
     else
-        fprintf(out, "identical%s\n", s->stopped ? " so far" : "");
+        fprintf(out, "%s%s\n", s->a->scrub != NULL ? "the same but for payload" : "identical",
+                s->stopped ? " so far" : "");
 }
 
 static int report(const struct session *s, enum replay_result result)
@@ -413,6 +426,12 @@ static int replay_file(struct session *s, FILE *file)
 {
     struct replay_config config = {.tap = {.fn = s->captured ? tap : NULL, .ctx = s}};
     enum replay_result result = REPLAY_BROKEN;
+    if (!recorder_open(&s->scrubbed, s->a->scrub))
+        return CLI_FAILED;
+    if (s->a->scrub != NULL) {
+        config.recorder = recording_recorder(&s->scrubbed.writer);
+        config.scrub = true;
+    }
     if (replay_open(&s->replay, file, &config))
         result = run(s);
     bool written = !s->captured || capture_flush(&s->capture) == 0;
@@ -420,6 +439,7 @@ static int replay_file(struct session *s, FILE *file)
         cli_error("capture: %s", weir_strerror(s->capture.error));
     int code = report(s, result);
     replay_close(&s->replay);
+    written &= recorder_close(&s->scrubbed);
     return written ? code : CLI_FAILED;
 }
 

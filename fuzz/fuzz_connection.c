@@ -38,6 +38,7 @@ struct fuzz {
     size_t size;
     weir_stack *stack;
     weir_time now;
+    bool ip6;
     struct weir_addr own, peer;
     struct peer peers[PEERS];
     weir_handle listener, request;
@@ -70,8 +71,9 @@ static void note(struct fuzz *f, const struct tcp_header *h, const struct weir_t
 {
     const uint8_t *p = tx->headers + tx->header_start;
     struct tcp_options o;
-    uint32_t end = h->seq.v + tcp_segment_seq_len(h->flags, tx->len - 20U - h->header_len);
-    tcp_options_parse(&o, p + 20 + TCP_HEADER_BYTES, h->header_len - (size_t)TCP_HEADER_BYTES);
+    uint32_t ip = f->ip6 ? 40 : 20;
+    uint32_t end = h->seq.v + tcp_segment_seq_len(h->flags, tx->len - ip - h->header_len);
+    tcp_options_parse(&o, p + ip + TCP_HEADER_BYTES, h->header_len - (size_t)TCP_HEADER_BYTES);
     if ((o.present & TCP_HAS_FAST_OPEN) != 0 && o.fast_open.len == COOKIE)
         memcpy(f->cookie, o.fast_open.data, COOKIE);
     for (unsigned i = 0; i < PEERS; i++) {
@@ -94,9 +96,10 @@ static void collect(struct fuzz *f)
     unsigned n = weir_stack_output(f->stack, 0, tx, OUT_MAX, f->now);
     for (unsigned i = 0; i < n; i++) {
         const uint8_t *p = tx[i].headers + tx[i].header_start;
+        uint32_t ip = f->ip6 ? 40 : 20;
         struct tcp_header h;
-        if (p[9] == IP_PROTOCOL_TCP &&
-            tcp_parse(&h, p + 20, tx[i].header_len - 20U, tx[i].len - 20U) == WEIR_DROP_NONE)
+        if (p[f->ip6 ? 6 : 9] == IP_PROTOCOL_TCP &&
+            tcp_parse(&h, p + ip, tx[i].header_len - ip, tx[i].len - ip) == WEIR_DROP_NONE)
             note(f, &h, &tx[i]);
     }
 }
@@ -203,14 +206,16 @@ static void report(struct fuzz *f, const struct peer *peer)
         .destination_port = peer->port,
         .seq = seq_make(peer->ack - back),
         .flags = TCP_ACK,
-        .payload = {text, back < sizeof text ? back : sizeof text},
+        .payload = {text, back < sizeof text - 60 ? back : sizeof text - 60},
     };
     struct build_icmp_error error = {
         .ip = {.source = f->peer, .destination = f->own},
-        .type = 3,
-        .code = (how & 2) != 0 ? (uint8_t)(how >> 4) : 4,
+        .type = f->ip6 ? 2 : 3,
+        .code = (how & 2) != 0 ? (uint8_t)(how >> 4) : f->ip6 ? 0 : 4,
         .mtu = draw16(f),
     };
+    if (f->ip6 && (how & 2) != 0)
+        error.type = 1;
     error.packet = (struct weir_ref){quoted, build_tcp(quoted, sizeof quoted, &tcp)};
     give(f, packet, build_icmp_error(packet, sizeof packet, &error));
 }
@@ -328,6 +333,7 @@ static void configure(struct fuzz *f, struct weir_config *config)
 {
     static const uint8_t pressure[4] = {12, 0, 50, 90};
     unsigned a = draw(f), b = draw(f);
+    f->ip6 = (a & 32) != 0;
     weir_config_default(config);
     config->packet_memory_kb = 512;
     config->packet_memory_reserve_kb = 64;
@@ -371,13 +377,17 @@ static void open_stack(struct fuzz *f, void **mem)
     f->stack = weir_stack_init(*mem, bytes, &config, 0);
     struct weir_iface_config iface = {
         .size = sizeof iface, .link = WEIR_LINK_IP, .mtu_bytes = mtus[draw(f) & 3]};
+    if (f->ip6 && iface.mtu_bytes < 1280)
+        iface.mtu_bytes = 1280;
     struct weir_tcp_config tcp = {.size = sizeof tcp, .port = PORT};
     if (f->stack == NULL || weir_stack_add_iface(f->stack, &iface) != 0 ||
-        weir_addr_parse("192.0.2.1", &f->own) != WEIR_OK ||
-        weir_addr_parse("192.0.2.2", &f->peer) != WEIR_OK ||
-        weir_stack_add_address(f->stack, 0, &f->own, 24) != WEIR_OK ||
+        weir_addr_parse(f->ip6 ? "2001:db8::1" : "192.0.2.1", &f->own) != WEIR_OK ||
+        weir_addr_parse(f->ip6 ? "2001:db8::2" : "192.0.2.2", &f->peer) != WEIR_OK ||
+        weir_stack_add_address(f->stack, 0, &f->own, f->ip6 ? 64 : 24) != WEIR_OK ||
         weir_tcp_open(f->stack, &tcp, &f->listener) != WEIR_OK)
         abort();
+    for (unsigned i = 0; f->ip6 && i < 20; i++) /* duplicate address detection */
+        pass(f, 200 * WEIR_NS_PER_MS);
     set_listener(f);
     if (weir_tcp_listen(f->stack, f->listener, 2) != WEIR_OK)
         abort();

@@ -208,6 +208,7 @@ CONVERSATIONS = {
     'unreachable': USUAL + CALL + UNREACHABLE + SYN_ACK + SEND_CALLED + UNREACHABLE,
     'called-fast': USUAL + CALL_FAST + TAKEN + WAIT + CALL_FAST + TAKEN + SEND_CALLED + WAIT + CALL_FAST + 3 * WAIT,
     'stuck': bytes([5, 223, 0, 0, 255, 0, 0]) + OPEN + CLOSED_WINDOW + 20 * SEND + 8 * WAIT,
+    'ip6': bytes([36, 195, 0, 9, 255, 0, 0]) + OPEN + TEXT + SEND + TOO_BIG + ACK + UNREACHABLE + FIN + CLOSE + WAIT,
 }
 
 # Recordings of a small stack (src/driver/recording.h), written without weir's own writer. Their results

@@ -39,7 +39,7 @@ extern "C" {
     X(tcp_time_wait_max, 16384, 1, 16777216, "connections in TIME-WAIT")                           \
     X(tcp_time_wait_ms, 60000, 1000, 240000, "twice the maximum segment lifetime (RFC 9293 3.4.2)") \
     X(tcp_fin_wait_2_ms, 60000, 1000, 7200000, "FIN-WAIT-2 of a connection that nobody holds")     \
-    X(tcp_orphan_ms, 120000, 1000, 7200000, "no progress of a connection that nobody holds")       \
+    X(tcp_orphan_ms, 120000, 1000, 7200000, "held by nobody, while a peer that answers takes nothing") \
     X(tcp_stuck_ms, 10000, 100, 7200000, "closed window that pressure ends, sooner if it is high")  \
     X(tcp_pressure_percent, 12, 0, 90, "free packet memory below which the longest stuck go")      \
     X(tcp_quiet_ms, 0, 0, 240000, "quiet time after start: no segments (RFC 9293 3.4.3)")          \

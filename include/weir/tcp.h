@@ -215,8 +215,8 @@ WEIR_API int weir_tcp_shutdown(weir_stack *stack, weir_handle handle, enum weir_
 
 /* Let go of the endpoint: the handle is stale from here on. A connection ends in order (FIN after
  * all data), but is reset if received data was not read, or still comes (RFC 2525 2.16, 2.17); one that
- * is held by nobody gives up in FIN-WAIT-2 after a minute, and is reset when the peer takes nothing of
- * what is left to be sent for two (tcp_orphan_ms). A listener resets those that
+ * is held by nobody gives up in FIN-WAIT-2 after a minute, and is reset when its peer answers, but takes
+ * nothing of what is left to be sent for two (tcp_orphan_ms). A listener resets those that
  * wait to be accepted. In SYN-SENT there is nobody yet to end it with: it is forgotten, and what was
  * queued with it. CLOSED follows when all is over, ABORTED if it was reset. Errors: WEIR_E_STALE. */
 WEIR_API int weir_tcp_close(weir_stack *stack, weir_handle handle);
@@ -337,10 +337,9 @@ struct weir_tcp_info {
      * of segments and retransmissions above, are 0. */
     bool accounts;
     uint8_t limit; /* enum weir_tcp_limit now */
-    uint64_t limited_us[WEIR_TCP_LIMIT_COUNT]; /* by each, since it is established until it is over;
-                                                  together its life. Milliseconds, which are added
-                                                  modulo 2^32 for each (49 days), as is the time
-                                                  between two segments */
+    uint64_t limited_us[WEIR_TCP_LIMIT_COUNT]; /* by each, since it is established until it is over:
+                                                  together its life, in milliseconds, each modulo
+                                                  2^40 of them (34 years) */
     uint32_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* how often each began [SndLimTrans...] */
     uint32_t data_segments_in, data_segments_out; /* [DataSegsIn, DataSegsOut] */
     uint32_t dupacks_in, dupacks_out;             /* [DupAcksIn, DupAcksOut] */
@@ -414,6 +413,7 @@ WEIR_API const char *weir_tcp_limit_name(unsigned limit);
     X(ask_refused, "handshakes it refused")                                                        \
     X(ask_silent, "handshakes dropped: no verdict in time, or to ignore them")                     \
     X(stuck_given_up, "connections given up: window closed longest, and memory short (RFC 6429)")  \
+    X(holes_given_up, "connections given up: a hole open longest, and memory short")               \
     X(orphans_given_up, "connections given up: held by nobody, and no progress")                   \
     X(path_reports_pending, "reports of a smaller path MTU that wait for evidence (RFC 5927 7.2)") \
     X(path_reports_refuted, "such reports that progress refuted")                                  \

@@ -692,7 +692,9 @@ bool recording_encode(struct recording_bytes *out, struct recording_state *state
 bool recording_decode(struct weir_ref body, struct recording_state *state,
                       struct weir_record *record, struct recording_store *store)
 {
-    struct coder c = {.at = body.data, .end = body.data + body.len, .whole = state->whole};
+    static const uint8_t none[1];
+    const uint8_t *data = body.len > 0 ? body.data : none; /* which has no address */
+    struct coder c = {.at = data, .end = data + body.len, .whole = state->whole};
     store->data_hash = store->data_len = 0;
     code_record(&c, state, record, store);
     if (c.bad || c.at != c.end)

@@ -5,13 +5,44 @@
 
 #include "sim/build.h"
 
-enum { PAYLOAD_MAX = 600, PACKET_MAX = 1000 };
+enum { PAYLOAD_MAX = 600, PACKET_MAX = 1000, MET_MAX = 64 };
+
+/* A connection, by its ports inside and outside. */
+struct met {
+    uint16_t port[MIDDLEBOX_PORTS];
+    uint8_t ip_version;
+    uint8_t from; /* enum middlebox_from: where a segment that is no SYN came from */
+};
 
 struct attacker {
     struct attacker_config config;
     uint64_t syns;
+    struct met met[MET_MAX];
+    unsigned met_next;
     struct rng rng;
 };
+
+/* Do both ends know each other? A SYN to one that only has sent its own would be a simultaneous open,
+ * which nothing tells from a true one (RFC 9293 3.5). */
+static bool have_met(struct attacker *a, const struct middlebox_packet *packet)
+{
+    const struct sim_parsed *p = &packet->parsed;
+    unsigned from = packet->from;
+    struct met *met = NULL;
+    for (unsigned i = 0; i < MET_MAX; i++)
+        if (a->met[i].port[from] == p->source_port && a->met[i].ip_version == p->ip_version &&
+            a->met[i].port[1 - from] == p->destination_port)
+            met = &a->met[i];
+    if (met == NULL || (p->tcp_flags & TCP_SYN) != 0) {
+        met = met != NULL ? met : &a->met[a->met_next++ % MET_MAX];
+        *met = (struct met){.ip_version = p->ip_version};
+        met->port[from] = p->source_port;
+        met->port[1 - from] = p->destination_port;
+    }
+    if ((p->tcp_flags & TCP_SYN) == 0)
+        met->from |= (uint8_t)(1U << from);
+    return met->from == MIDDLEBOX_FROM_BOTH;
+}
 
 /* Numbers of the true segment, moved by a quarter to three quarters of the circle. */
 static struct tcp_seq far_from(struct attacker *a, struct tcp_seq seq)
@@ -119,14 +150,14 @@ static enum middlebox_verdict decide(void *ctx, struct middlebox_packet *packet)
 {
     struct attacker *a = ctx;
     const struct sim_parsed *p = &packet->parsed;
-    bool data = p->protocol == IP_PROTOCOL_TCP && p->transport_len > 0 && p->payload_len > 0 &&
+    bool tcp = p->protocol == IP_PROTOCOL_TCP && p->transport_len > 0;
+    bool data = tcp && have_met(a, packet) && p->payload_len > 0 &&
                 (p->tcp_flags & (TCP_SYN | TCP_RST)) == 0;
     if (data && packet->now < a->config.until && rng_chance(&a->rng, a->config.chance))
         forge(a, packet);
     if (data && a->config.reports.numerator > 0 && packet->now < a->config.until &&
         rng_chance(&a->rng, a->config.reports))
         report(a, packet);
-    bool tcp = p->protocol == IP_PROTOCOL_TCP && p->transport_len > 0;
     if (tcp && a->config.syns.numerator > 0 && a->syns < a->config.syns_max &&
         packet->now < a->config.until &&
         rng_chance(&a->rng, a->config.syns))

@@ -20,7 +20,7 @@ enum {
     MTU_HOLE = 1300,
     RESET_AT = 40,  /* segments with data */
     BREAK_AT = 150, /* segments */
-    USER_TIMEOUT_MS = 20000
+    USER_TIMEOUT_MS = 60000
 };
 
 #define DELAY       (5 * WEIR_NS_PER_MS)

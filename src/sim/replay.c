@@ -296,6 +296,8 @@ static void do_tcp_error(struct replay *r)
 static void on_record(void *ctx, const struct weir_record *record)
 {
     struct replay *r = ctx;
+    if (r->config.recorder.fn != NULL)
+        r->config.recorder.fn(r->config.recorder.ctx, record);
     if (!record->done)
         return;
     r->result.len = 0;
@@ -379,7 +381,10 @@ enum replay_result replay_next(struct replay *replay)
         attach(r);
     if (r->call.now > r->now)
         r->now = r->call.now;
-    return read_end(r);
+    enum replay_result result = read_end(r);
+    if (result == REPLAY_GOOD && r->config.scrub)
+        replay_scrub(r);
+    return result;
 }
 
 static bool is_same(const struct replay *r)
@@ -407,6 +412,8 @@ enum replay_result replay_do(struct replay *replay)
     struct weir_ref result = {replay->result.p, replay->result.len};
     replay->got = (struct weir_record){.call = replay->call.call, .done = true};
     CHECK(NULL, recording_decode(result, &replay->state, &replay->got, &replay->again));
+    if (replay->config.scrub && replay_scrubbed_is_same(replay))
+        return REPLAY_GOOD;
     replay_explain(replay);
     return REPLAY_DIFFERS;
 }

@@ -22,6 +22,8 @@ enum replay_result {
 
 struct replay_config {
     struct weir_tap tap;   /* of the stack */
+    struct weir_recorder recorder; /* told all that the replay does; fn NULL: nobody is */
+    bool scrub;            /* payload is replaced: see replay_scrub() */
     uint64_t memory_max;   /* bytes that the recording may make us take; 0: as much as there is */
 };
 
@@ -70,6 +72,11 @@ enum replay_result replay_do(struct replay *replay);
 enum replay_result replay_run(struct replay *replay);
 
 void replay_close(struct replay *replay);
+
+/* Replace the payload in the call to be made by zeros, but for two octets that keep the checksums as
+ * they are; and compare what came of it, but for bytes and checksums. For replay_next() and replay_do(). */
+void replay_scrub(struct replay *replay);
+bool replay_scrubbed_is_same(const struct replay *replay);
 
 /* Fill in the message: in what expected and got differ. For the two files of the replay. */
 void replay_explain(struct replay *replay);

@@ -23,7 +23,7 @@ enum {
     SIEGE_HONEST_MAX = 1000
 };
 
-#define SIEGE_BEGIN (500 * WEIR_NS_PER_MS) /* of the attack; before it, all is quiet */
+#define SIEGE_BEGIN (60 * WEIR_NS_PER_MS) /* of the attack; before it, all is quiet */
 
 struct siege;
 
@@ -68,9 +68,10 @@ struct siege {
     unsigned held_count, pressed; /* the latter: given up under pressure */
 
     /* the attacker's own */
-    struct tcp_options learned; /* of the SYN,ACK heard last */
-    uint8_t cookie[16];         /* its fast open cookie */
+    struct tcp_options learned; /* of the SYN,ACK heard last; its references are stale */
     uint32_t number;            /* its sequence number */
+    uint8_t cookie[16];         /* the fast open cookie that came last ... */
+    uint32_t cookie_len;        /* ... and its length; 0: none came */
     uint64_t heard;
 };
 

@@ -15,6 +15,31 @@ static void count16(uint16_t *n)
         (*n)++;
 }
 
+/* ---- time ---- */
+
+static uint64_t ms_of(weir_time now)
+{
+    return (uint64_t)now / WEIR_NS_PER_MS;
+}
+
+/* How long `limit` has limited, now: milliseconds. */
+static uint64_t limited(const struct tcp_account *a, unsigned limit, weir_time now)
+{
+    uint64_t sum = (uint64_t)a->limited_high[limit] << 32 | a->limited_ms[limit];
+    uint64_t since = (uint64_t)a->since_high << 32 | a->since_ms;
+    return a->running && a->limit == limit ? sum + (ms_of(now) - since) : sum;
+}
+
+/* Up to now it was `limit`. */
+static void book(struct tcp_account *a, weir_time now)
+{
+    uint64_t sum = limited(a, a->limit, now), ms = ms_of(now);
+    a->limited_ms[a->limit] = (uint32_t)sum;
+    a->limited_high[a->limit] = (uint8_t)(sum >> 32);
+    a->since_ms = (uint32_t)ms;
+    a->since_high = (uint16_t)(ms >> 32);
+}
+
 /* ---- its life ---- */
 
 void tcp_account_open(struct tcp_room *tcp, struct tcp_conn *c)
@@ -39,9 +64,9 @@ void tcp_account_start(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     struct tcp_account *a = tcp_account(tcp, c);
     if (a == NULL)
         return;
-    a->running = true;
-    a->since_ms = tcp_ms(now);
     a->limit = WEIR_TCP_LIMIT_APPLICATION;
+    book(a, now); /* nothing: it was not running */
+    a->running = true;
     a->limited_count[a->limit] = 1;
     a->cwnd_max = c->cc.cwnd;
 }
@@ -51,7 +76,7 @@ void tcp_account_stop(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     struct tcp_account *a = tcp_account(tcp, c);
     if (a == NULL || !a->running)
         return;
-    a->limited_ms[a->limit] += tcp_ms(now) - a->since_ms;
+    book(a, now);
     a->running = false;
 }
 
@@ -88,9 +113,7 @@ void tcp_account_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     struct tcp_account *a = tcp_account(tcp, c);
     if (a == NULL || !a->running)
         return;
-    uint32_t ms = tcp_ms(now);
-    a->limited_ms[a->limit] += ms - a->since_ms;
-    a->since_ms = ms;
+    book(a, now);
     enum weir_tcp_limit limit = tcp_account_limit(tcp, c, now);
     if (limit != a->limit) {
         a->limit = (uint8_t)limit & 127U;
@@ -178,10 +201,7 @@ void tcp_account_info(const struct tcp_room *tcp, const struct tcp_conn *c,
     info->cwnd_bytes_max = a->cwnd_max;
     info->limit = a->limit;
     for (unsigned i = 0; i < WEIR_TCP_LIMIT_COUNT; i++) {
-        uint32_t ms = a->limited_ms[i];
-        if (a->running && i == a->limit)
-            ms += tcp_ms(tcp->now) - a->since_ms;
-        info->limited_us[i] = (uint64_t)ms * 1000;
+        info->limited_us[i] = limited(a, i, tcp->now) * 1000;
         info->limited_count[i] = a->limited_count[i];
     }
 }

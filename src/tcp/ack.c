@@ -103,8 +103,8 @@ void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_
     bool progress = s->ack > c->snd_una;
     if (!progress && is_duplicate(c, s)) {
         tcp_account_count(tcp, c, TCP_ACCOUNT_DUPACK_IN);
-        tcp_pmtud_dupack(tcp, c, s);
-        tcp_recovery_dupack(tcp, c, s->now);
+        if (!tcp_pmtud_dupack(tcp, c, s))
+            tcp_recovery_dupack(tcp, c, s->now);
     }
     uint32_t window = c->snd_wnd;
     update_window(c, s);
@@ -112,9 +112,12 @@ void tcp_ack_arrives(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_
         return; /* as most data is that comes one way: nothing is new for the sender */
     if (c->snd_wnd == 0 && window != 0 && s->window == 0)
         tcp_account_count(tcp, c, TCP_ACCOUNT_ZERO_WINDOW_IN);
+    uint64_t edge = c->snd_una + window; /* as it was */
     if (progress)
         take_acked(tcp, c, s);
     tcp_repair_update(tcp, c, progress, s->now);
     if (c->snd_nxt < tcp_snd_end(c) || tcp_recovery_state(tcp, c) != WEIR_TCP_OPEN)
         tcp_ready(tcp, c);
+    else if (c->snd_una + c->snd_wnd < c->snd_max || edge < c->snd_max)
+        tcp_account_update(tcp, c, s->now); /* it has shrunk behind what was sent, or did before */
 }

@@ -154,6 +154,7 @@ void tcp_conn_detach(struct tcp_room *tcp, struct tcp_conn *c)
         tcp_flight_give(tcp, c);
     if (c->holes != TCP_NONE) {
         ranges_clear(&tcp_holes(tcp, c)->islands, &tcp->ranges);
+        tcp_holes_leave(tcp, tcp_holes(tcp, c));
         pool_give(&tcp->holes, c->holes);
         c->holes = TCP_NONE;
     }

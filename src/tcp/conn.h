@@ -93,12 +93,15 @@ struct tcp_holes {
     uint64_t dsack_start, dsack_end;       /* the duplicate to report (RFC 2883); equal: none */
     uint64_t recent[TCP_SACK_RECENT_MAX]; /* a byte in each island changed last, newest first */
     uint8_t recent_count;
+    uint32_t conn;       /* whose they are */
+    uint32_t next, prev; /* in the room's list of them */
+    uint32_t since;      /* when nothing worth a segment comes in sequence; tcp_tick() */
 };
 
 /* What explains a connection afterwards (account.c): each has one while tcp_accounts_max allows. */
 struct tcp_account {
-    uint32_t limited_ms[WEIR_TCP_LIMIT_COUNT]; /* until `since_ms`; low bits */
-    uint32_t since_ms; /* `limit` is what limits since then: milliseconds, low bits */
+    uint32_t limited_ms[WEIR_TCP_LIMIT_COUNT]; /* until `since_ms`; low bits: see limited_high */
+    uint32_t since_ms; /* `limit` is what limits since then: milliseconds, low bits: see since_high */
     uint32_t segments_in, segments_out, data_segments_in, data_segments_out;
     uint32_t retransmits, bytes_retransmitted;
     uint32_t dupacks_in, dupacks_out;
@@ -106,11 +109,13 @@ struct tcp_account {
     uint16_t limited_count[WEIR_TCP_LIMIT_COUNT]; /* here and below: 65535 and more stay there */
     uint16_t congestion_signals, zero_windows_in, zero_windows_out;
     uint16_t fast_retransmits;
+    uint16_t since_high;
+    uint8_t limited_high[WEIR_TCP_LIMIT_COUNT]; /* an idle connection outlives 2^32 ms */
     uint8_t limit : 7; /* enum weir_tcp_limit */
     bool running : 1;  /* since it is established, until it is over */
 };
 
-_Static_assert(sizeof(struct tcp_account) <= 80, "beside each idle connection");
+_Static_assert(sizeof(struct tcp_account) <= 88, "beside each idle connection");
 
 /* ---- the endpoint ---- */
 
@@ -278,7 +283,7 @@ struct tcp_conn {
     };
     uint32_t listener; /* ... this index, while it waits to be accepted; else TCP_NONE */
     uint32_t wait_next, wait_prev; /* in one of the room's lists of those that wait, at most */
-    uint32_t stuck_ms; /* with `stuck` or `idle_fin`: since when; milliseconds, low bits */
+    uint32_t stuck_since; /* with `stuck` or `idle_fin`; tcp_tick() */
 
     struct tcp_settings set;
 };

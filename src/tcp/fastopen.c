@@ -164,9 +164,8 @@ static bool take_data(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp
         ring_reset(&c->receive, c->rcv_nxt);
         return false;
     }
-    uint16_t announced = tcp_announced_mss(&c->set, c->mtu, addr_is_ip4(c->remote));
     c->rcv_nxt += taken;
-    c->rcv_mss = taken < announced ? (uint16_t)taken : announced;
+    tcp_note_size(c, taken);
     return true;
 }
 

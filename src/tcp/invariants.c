@@ -55,6 +55,7 @@ static bool sender_timers(const struct tcp_room *tcp, const struct tcp_conn *c)
         HOLDS(c->repair == TCP_REPAIR_PERSIST || c->on_ready || c->parked || c->wants_flight);
     const struct tcp_flight *f = tcp_flight(tcp, c);
     HOLDS(f == NULL || f->run_first <= f->run_end);
+    HOLDS(f == NULL || tcp_pmtud_invariants(c, f));
     return f == NULL || !f->spills || ring_invariants(&f->spilled);
 }
 
@@ -201,7 +202,7 @@ static bool ready_lists(const struct tcp_room *tcp, uint32_t expected)
 /* A list of those that wait: *n is how many. Who is stuck or lingers stands in the order of time. */
 static bool wait_list(const struct tcp_room *tcp, const struct tcp_list *list, uint32_t *n)
 {
-    uint32_t last = TCP_NONE, ms = tcp_ms(tcp->now);
+    uint32_t last = TCP_NONE, tick = tcp_tick(tcp->now);
     *n = 0;
     for (uint32_t i = list->first; i != TCP_NONE; i = tcp_at(tcp, i)->wait_next) {
         const struct tcp_conn *c = tcp_at(tcp, i);
@@ -210,11 +211,27 @@ static bool wait_list(const struct tcp_room *tcp, const struct tcp_list *list, u
         HOLDS(c->wants_flight == (list == &tcp->want_flight));
         HOLDS(c->idle_fin == (list == &tcp->lingering));
         if (!c->wants_flight && last != TCP_NONE)
-            HOLDS(ms - c->stuck_ms <= ms - tcp_at(tcp, last)->stuck_ms);
+            HOLDS(tick - c->stuck_since <= tick - tcp_at(tcp, last)->stuck_since);
         HOLDS(!c->wants_flight || c->flight == TCP_NONE);
         last = i;
     }
     return list->last == last;
+}
+
+/* All holes, in the order of time, each of a connection. */
+static bool holes_list(const struct tcp_room *tcp)
+{
+    uint32_t n = 0, last = TCP_NONE, tick = tcp_tick(tcp->now), before = UINT32_MAX;
+    for (uint32_t i = tcp->holding.first; i != TCP_NONE;) {
+        const struct tcp_holes *h = pool_at(&tcp->holes, i);
+        HOLDS(pool_in_use(&tcp->holes, i) && ++n <= tcp->holes.in_use && h->prev == last);
+        HOLDS(pool_in_use(&tcp->conns, h->conn) && tcp_at(tcp, h->conn)->holes == i);
+        HOLDS(tick - h->since <= before);
+        before = tick - h->since;
+        last = i;
+        i = h->next;
+    }
+    return n == tcp->holes.in_use && tcp->holding.last == last;
 }
 
 static bool wait_lists(const struct tcp_room *tcp, const struct recount *count)
@@ -283,7 +300,7 @@ bool tcp_invariants(const struct tcp_room *tcp)
         HOLDS(tcp_index(c) == i && connection(tcp, c, &count));
     }
     HOLDS(syn_records(tcp) && wait_records(tcp));
-    HOLDS(ready_lists(tcp, count.ready) && wait_lists(tcp, &count));
+    HOLDS(ready_lists(tcp, count.ready) && wait_lists(tcp, &count) && holes_list(tcp));
     HOLDS(count.flights == tcp->flights.in_use && count.holes == tcp->holes.in_use);
     HOLDS(count.accounts == tcp->accounts.in_use);
     HOLDS(count.ranges == tcp->ranges.in_use);

@@ -504,7 +504,7 @@ static bool give_data(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp
         return false;
     }
     c->rcv_nxt += data.len;
-    c->rcv_mss = syn->data_len;
+    tcp_note_size(c, syn->data_len);
     return true;
 }
 

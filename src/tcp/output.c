@@ -41,7 +41,7 @@ void tcp_begin(struct tcp_room *tcp, weir_time now)
 {
     tcp->now = now;
     if (tcp->stuck.first != TCP_NONE || tcp->silent.first != TCP_NONE ||
-        tcp->lingering.first != TCP_NONE)
+        tcp->lingering.first != TCP_NONE || tcp->holding.first != TCP_NONE)
         tcp_stuck_relieve(tcp, now);
 }
 

@@ -1,37 +1,40 @@
 /* SPDX-License-Identifier: MIT
- * The path MTU of a connection: what routers report (RFC 1191, RFC 8201), what must be believed of it
- * (RFC 5927 7.2), large segments that vanish (RFC 2923 2.1, RFC 4821 7.7), and the search for more (RFC
- * 4821 7.2 to 7.6).
+ * The path MTU of a connection: what routers report (RFC 1191, RFC 8201), what must be believed of
+ * it (RFC 5927 7.2), large segments that vanish (RFC 2923 2.1, RFC 4821 7.7), and the search for
+ * more (RFC 4821 7.2 to 7.6).
  *
- * Reports. While nothing larger than what a report claims was acknowledged, it is believed at once: that
- * is how a path is found out. Afterwards anybody's claim stands against evidence, so it waits: a piece of
- * the quoted segment, of the claimed size, goes again at once. If everything before its end is
- * acknowledged, and no more, the piece arrived and the segment did not: proved, within a round trip.
- * Does the retransmission timer expire first, the report is believed, too. It is refuted when all of the
- * quoted segment has arrived. A forged report costs a piece of a segment a round trip, and changes
- * nothing while data flows. While one waits, another counts only if what it quotes is no larger than the
- * first claims, as the piece is, and if it claims less, by a step of the table below: so there are no
- * more pieces than steps. The duplicate ACKs that pieces bring when all had arrived are told off.
+ * Reports. While nothing larger than what a report claims was acknowledged, it is believed at
+ * once: that is how a path is found out. Afterwards anybody's claim stands against evidence, so it
+ * waits: a piece of the quoted segment, of the claimed size, goes again at once. If everything
+ * before its end is acknowledged, and no more, the piece arrived and the segment did not: proved,
+ * within a round trip. Does the retransmission timer expire first, the report is believed, too. It
+ * is refuted when all of the quoted segment has arrived. A forged report costs a piece of a
+ * segment a round trip, and changes nothing while data flows. While one waits, another counts only
+ * if what it quotes is no larger than the first claims, as the piece is, and if it claims less, by
+ * a step of the table below: so there are no more pieces than steps. The duplicate ACKs that
+ * pieces bring when all had arrived are told off.
  *
- * An octet from behind the piece goes ahead of it: it lies above a hole, which the piece fills, so that
- * the acknowledgment of both is not delayed (RFC 5681 4.2).
+ * An octet from behind the piece goes ahead of it: it lies above a hole, which the piece fills, so
+ * that the acknowledgment of both is not delayed (RFC 5681 4.2).
  *
- * The quoted segment is tested, not the one at snd_una: a router reports the first that it drops, and the
- * acknowledgments of those before are mostly still on their way.
+ * The quoted segment is tested, not the one at snd_una: a router reports the first that it drops,
+ * and the acknowledgments of those before are mostly still on their way.
  *
- * Duplicate ACKs tell that something behind the quoted segment arrived. If it was larger than what is
- * claimed, as SACK blocks tell, or if, without SACK, there are three, the segment was lost alone, by
- * congestion, and its piece proves nothing. Otherwise small segments arrived, and their duplicates are no
- * sign of congestion, but of a path that takes only such: recovery waits for what the piece brings.
+ * Duplicate ACKs tell that something behind the quoted segment arrived. If it was larger than what
+ * is claimed, as SACK blocks tell, or if, without SACK, there are three, the segment was lost
+ * alone, by congestion, and its piece proves nothing. Otherwise small segments arrived, and their
+ * duplicates are no sign of congestion, but of a path that takes only such: recovery waits for
+ * what the piece brings.
  *
- * The search. It begins at the largest size that route, estimate and peer allow, and goes on by halves
- * among the common sizes: each that arrives is used from then on, each that does not is the bound above.
- * When nothing is left, it rests for ten minutes; so it does after a report. After a black hole it begins
- * soon, at the top again: it may have been an outage. A probe is one segment of new data, with enough
- * behind it for its loss to be seen by duplicate ACKs, which is then no sign of congestion.
+ * The search. It begins at the largest size that route, estimate and peer allow, and goes on by
+ * halves among the common sizes: each that arrives is used from then on, each that does not is the
+ * bound above. When nothing is left, it rests for ten minutes; so it does after a report. After a
+ * black hole it begins soon, at the top again: it may have been an outage. A probe is one segment
+ * of new data, with enough behind it for its loss to be seen by duplicate ACKs, which is then no
+ * sign of congestion.
  *
- * mtu_probe_s is when the search may go on: 16 bits of seconds. A connection sleeps without a timer and
- * may wake at any time; what seems to be more than REST_S ahead is taken to be past. */
+ * mtu_probe_s is when the search may go on: 16 bits of seconds. A connection sleeps without a
+ * timer and may wake at any time; what seems to be more than REST_S ahead is taken to be past. */
 #include "tcp/tcp.h"
 #include "wire/ip4.h"
 #include "wire/ip6.h"
@@ -267,22 +270,35 @@ void tcp_pmtud_report(struct tcp_room *tcp, struct tcp_conn *c, const struct net
         put_off(tcp, c, seq, quoted_size(error), claim.told);
 }
 
-void tcp_pmtud_dupack(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s)
+/* Is a duplicate ACK one that a segment of a test asked for, which had arrived before? With SACK it
+ * tells of nothing above a hole, but of a duplicate (RFC 2883). */
+static bool is_echo(const struct tcp_conn *c, struct tcp_flight *f, const struct tcp_options *o)
+{
+    bool sacked = (o->present & TCP_HAS_SACK) != 0 && seq_gt(o->sack[0].end, tcp_wrap(c->snd_una));
+    if (f->echoes == 0 || c->snd_una > f->echoes_end || sacked)
+        return false;
+    f->echoes--;
+    return true;
+}
+
+bool tcp_pmtud_dupack(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
-    if (f == NULL || f->report_mtu == 0)
-        return;
-    if (!c->sack) {
-        f->report_doubted |= f->echoes == 0 && f->dupacks + 1 >= DUPACKS;
-        return;
-    }
     const struct tcp_options *o = s->options;
-    for (unsigned i = 0; (o->present & TCP_HAS_SACK) != 0 && i < o->sack_count; i++) {
+    if (f == NULL)
+        return false;
+    if (is_echo(c, f, o))
+        return true;
+    if (f->report_mtu != 0 && !c->sack)
+        f->report_doubted |= f->dupacks + 1 >= DUPACKS;
+    unsigned count = f->report_mtu != 0 && (o->present & TCP_HAS_SACK) != 0 ? o->sack_count : 0;
+    for (unsigned i = 0; i < count; i++) {
         uint64_t left = tcp_unwrap(o->sack[i].start, c->snd_una);
         uint64_t right = tcp_unwrap(o->sack[i].end, c->snd_una);
         f->report_doubted |= left >= f->report_start && right <= c->snd_max && right > left &&
                              right - left > f->report_len;
     }
+    return false;
 }
 
 bool tcp_pmtud_test(const struct tcp_room *tcp, const struct tcp_conn *c, struct tcp_plan *p)
@@ -508,4 +524,13 @@ void tcp_pmtud_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_p
     /* Sent again, and cut: whether the probe arrives can no longer be told (RFC 4821 7.6.4). */
     if (plan->seq < f->probe_end && end > f->probe_start)
         probe_forget(f);
+}
+
+bool tcp_pmtud_invariants(const struct tcp_conn *c, const struct tcp_flight *f)
+{
+    bool probe = !probe_is_out(f) || (f->probe_start < f->probe_end && f->probe_start >= c->snd_una &&
+                                      f->probe_end <= c->snd_max && f->probe_mtu > c->mtu);
+    bool report = f->report_mtu == 0 || (f->report_start < f->report_end && f->report_len > 0 &&
+                                         f->report_end > c->snd_una && f->report_end <= c->snd_max);
+    return probe && report && c->mtu_failed <= SIZES;
 }

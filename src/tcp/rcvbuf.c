@@ -132,9 +132,7 @@ uint64_t tcp_rcv_edge(struct tcp_room *tcp, struct tcp_conn *c)
         tcp->count.window_held_back++;
         uint64_t held = min64(open, edge_promised(tcp, c, &room));
         if (held >= c->rcv_edge + min64(step, (held - c->receive.head) / 2))
-            return held;
-        if (promise_kb(tcp, c, kept) <= c->promised_kb) /* not to be had again */
-            return kept;
+            kept = held;
     }
     promise(tcp, c, kept); /* what was told stays, even if its promise finds no room any more */
     return kept;

@@ -20,15 +20,18 @@ static struct tcp_holes *holes_take(struct tcp_room *tcp, struct tcp_conn *c)
     struct tcp_holes *h = pool_at(&tcp->holes, index);
     *h = (struct tcp_holes){0};
     ranges_init(&h->islands, &tcp->ranges, tcp->config->tcp_reassembly_ranges_max);
+    h->conn = tcp_index(c);
     c->holes = index;
+    tcp_holes_join(tcp, h, tcp->now);
     return h;
 }
 
 void tcp_holes_give_if_done(struct tcp_room *tcp, struct tcp_conn *c)
 {
-    const struct tcp_holes *h = tcp_holes(tcp, c);
+    struct tcp_holes *h = tcp_holes(tcp, c);
     if (h == NULL || h->islands.count > 0 || h->fin != 0 || h->dsack_start != h->dsack_end)
         return;
+    tcp_holes_leave(tcp, h);
     pool_give(&tcp->holes, c->holes);
     c->holes = TCP_NONE;
 }
@@ -155,6 +158,8 @@ static enum weir_drop in_sequence(struct tcp_room *tcp, struct tcp_conn *c,
     }
     if (c->rcv_nxt > before)
         moved(tcp, c, s, before);
+    if (h != NULL && c->rcv_nxt - before >= TCP_MSS_DEFAULT_IP4)
+        tcp_holes_progress(tcp, h, s->now);
     if (gap || !whole)
         tcp_ack_now(tcp, c, false); /* a gap was filled, or a part of it (RFC 5681 4.2) */
     *fin = ((s->flags & TCP_FIN) != 0 && c->rcv_nxt == end) || (h != NULL && h->fin == c->rcv_nxt);
@@ -267,9 +272,8 @@ static enum weir_drop above_a_hole(struct tcp_room *tcp, struct tcp_conn *c,
 
 /* ---- step 7 ---- */
 
-/* A segment larger than any before. More than we announced has been put together by a device that
- * did not say so. */
-static __attribute__((noinline)) void note_size(struct tcp_conn *c, uint32_t size)
+/* More than we announced has been put together by a device that did not say so, or came with a SYN. */
+__attribute__((noinline)) void tcp_note_size(struct tcp_conn *c, uint32_t size)
 {
     uint32_t max = tcp_announced_mss(&c->set, c->mtu, addr_is_ip4(c->remote));
     if (c->timestamps)
@@ -284,7 +288,7 @@ enum weir_drop tcp_reasm_segment(struct tcp_room *tcp, struct tcp_conn *c,
     *fin = false;
     uint32_t size = s->segments > 1 && s->segment_size < s->len ? s->segment_size : s->len;
     if (size > c->rcv_mss)
-        note_size(c, size);
+        tcp_note_size(c, size);
     if (s->len == 0 && (s->flags & TCP_FIN) == 0)
         return WEIR_DROP_NONE;
     if (s->seq == c->rcv_nxt)

@@ -71,7 +71,7 @@ static void inflate_once(struct tcp_conn *c, struct tcp_flight *f)
 void tcp_recovery_dupack(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
-    if (f == NULL || tcp_pmtud_echo(c, f))
+    if (f == NULL)
         return;
     if (f->dupacks < UINT8_MAX)
         f->dupacks++;

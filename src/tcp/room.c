@@ -96,6 +96,7 @@ void tcp_init(struct tcp_room *tcp, const struct tcp_room_config *config, void *
         .stuck = empty_list(),
         .silent = empty_list(),
         .lingering = empty_list(),
+        .holding = empty_list(),
         .waiting = {.timer = {.kind = NET_TIMER_TCP_WAIT}, .first = TCP_NONE, .last = TCP_NONE},
         .quiet_until = INT64_MIN,
         .quiet_timer = {.kind = NET_TIMER_TCP_QUIET},

@@ -7,8 +7,8 @@
  * (200 ms; RFC 6298 2.4 says 1 s), the ceiling 60 s, the least that 2.5 allows. R1 is three
  * retransmissions; R2 is a time: 3 minutes for a SYN, and for data the user timeout, or 15 minutes. A
  * peer that answers our probes of its closed window is never given up (MUST-37), but by a user timeout
- * of the application's, under pressure (stuck.c), or when nobody holds the connection any more: then
- * two minutes without progress end it, answered or not. */
+ * of the application's, under pressure (stuck.c), or when nobody holds the connection any more: then it
+ * has two minutes to take something. */
 #include "tcp/tcp.h"
 
 enum {
@@ -21,6 +21,8 @@ enum {
     OVERRIDE_MS_MAX = 1000, /* the same */
     CORK_MS = 200
 };
+
+#define HEARD_NOW (2 * WEIR_NS_PER_S)
 
 static weir_time later(weir_time now, weir_time ns)
 {
@@ -271,7 +273,7 @@ void tcp_idle_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
             return;
         tcp_wait_join(tcp, c, &tcp->lingering);
         c->idle_fin = true;
-        c->stuck_ms = tcp_ms(now);
+        c->stuck_since = tcp_tick(now);
         c->idle_at = later(now, tcp->config->tcp_fin_wait_2_ms * WEIR_NS_PER_MS);
     } else if (is_orphan(c)) { /* keepalive has nothing to ask: our FIN does */
         c->idle_at = later(now, tcp->config->tcp_orphan_ms * WEIR_NS_PER_MS);
@@ -393,18 +395,19 @@ static bool expire_repair(struct tcp_room *tcp, struct tcp_conn *c, weir_time no
     return lives;
 }
 
-/* It had its time since it was let go of. A little that goes through a window that is closed again is no
- * progress (CVE-2009-1926). */
+/* It had its time since it was let go of. For a peer that answers and takes nothing this is the end, and
+ * a little that goes through a window that is closed again is no progress (CVE-2009-1926); who is silent
+ * has until R2: there may be an outage. */
 static bool expire_orphan(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
-    uint32_t stalled = stalled_for(c, now), stuck = tcp_stuck_for(c, now);
-    uint32_t limit = tcp->config->tcp_orphan_ms, held = stalled > stuck ? stalled : stuck;
-    if (held >= limit) {
+    uint32_t limit = tcp->config->tcp_orphan_ms, held = tcp_stuck_for(c, now);
+    bool answers = c->repair == TCP_REPAIR_PERSIST ? c->probes <= 1 : now - c->heard_at < HEARD_NOW;
+    if (held >= limit && answers) {
         tcp->count.orphans_given_up++;
         tcp_conn_abort(tcp, c, WEIR_E_ABORTED);
         return false;
     }
-    c->idle_at = later(now, (weir_time)(limit - held) * WEIR_NS_PER_MS);
+    c->idle_at = later(now, (weir_time)(held < limit ? limit - held : limit / 4) * WEIR_NS_PER_MS);
     return true;
 }
 

@@ -3,6 +3,8 @@
  * legal, and lasts (RFC 9293 MUST-37), and so does one whose peer has fallen silent, until R2. Under
  * pressure those go who have held others up longest; what they hold is free at once.
  *
+ * The same goes for who sent data above a hole and does not fill it.
+ *
  * What counts is that the window is closed, or so small that it is not worth a segment (RFC 9293
  * 3.8.6.2.1): a peer that takes a byte now and then is as stuck as one that takes none, and so is one
  * that opens its window and takes nothing. */
@@ -57,6 +59,45 @@ void tcp_wait_join(struct tcp_room *tcp, struct tcp_conn *c, struct tcp_list *li
     list->last = tcp_index(c);
 }
 
+static struct tcp_holes *holes_at(const struct tcp_room *tcp, uint32_t index)
+{
+    return pool_at(&tcp->holes, index);
+}
+
+void tcp_holes_join(struct tcp_room *tcp, struct tcp_holes *h, weir_time now)
+{
+    struct tcp_list *list = &tcp->holding;
+    uint32_t index = pool_index(&tcp->holes, h);
+    h->since = tcp_tick(now);
+    h->next = TCP_NONE;
+    h->prev = list->last;
+    if (list->last != TCP_NONE)
+        holes_at(tcp, list->last)->next = index;
+    else
+        list->first = index;
+    list->last = index;
+}
+
+void tcp_holes_leave(struct tcp_room *tcp, struct tcp_holes *h)
+{
+    struct tcp_list *list = &tcp->holding;
+    CHECK(tcp->handler, list->first != TCP_NONE);
+    if (h->prev != TCP_NONE)
+        holes_at(tcp, h->prev)->next = h->next;
+    else
+        list->first = h->next;
+    if (h->next != TCP_NONE)
+        holes_at(tcp, h->next)->prev = h->prev;
+    else
+        list->last = h->prev;
+}
+
+void tcp_holes_progress(struct tcp_room *tcp, struct tcp_holes *h, weir_time now)
+{
+    tcp_holes_leave(tcp, h);
+    tcp_holes_join(tcp, h, now);
+}
+
 /* ---- who is stuck ---- */
 
 /* Too little to be worth a segment, whatever is outstanding of it. */
@@ -96,7 +137,7 @@ void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
     CHECK(tcp->handler, !c->idle_fin);
     tcp_wait_join(tcp, c, window ? &tcp->stuck : &tcp->silent);
     c->stuck = true;
-    c->stuck_ms = tcp_ms(now);
+    c->stuck_since = tcp_tick(now);
 }
 
 /* ---- who goes ---- */
@@ -108,7 +149,7 @@ static struct tcp_conn *first_of(const struct tcp_room *tcp, const struct tcp_li
     if (list->first == TCP_NONE)
         return NULL;
     struct tcp_conn *c = tcp_at(tcp, list->first);
-    return tcp_ms(now) - c->stuck_ms >= patience_ms ? c : NULL;
+    return tcp_tick_ms(tcp_tick(now) - c->stuck_since) >= patience_ms ? c : NULL;
 }
 
 static struct tcp_conn *longest_stuck(const struct tcp_room *tcp, uint32_t patience_ms,
@@ -118,8 +159,22 @@ static struct tcp_conn *longest_stuck(const struct tcp_room *tcp, uint32_t patie
     struct tcp_conn *answer = first_of(tcp, &tcp->silent, patience_ms, now);
     if (window == NULL || answer == NULL)
         return window != NULL ? window : answer;
-    uint32_t ms = tcp_ms(now);
-    return ms - window->stuck_ms >= ms - answer->stuck_ms ? window : answer;
+    uint32_t tick = tcp_tick(now);
+    return tick - window->stuck_since >= tick - answer->stuck_since ? window : answer;
+}
+
+/* The connection that has held data above a hole longest, if for so long, and no less than the one
+ * that is stuck longest; or NULL. */
+static struct tcp_conn *longest_holding(const struct tcp_room *tcp, const struct tcp_conn *stuck,
+                                        uint32_t patience_ms, weir_time now)
+{
+    if (tcp->holding.first == TCP_NONE)
+        return NULL;
+    const struct tcp_holes *h = holes_at(tcp, tcp->holding.first);
+    uint32_t ticks = tcp_tick(now) - h->since;
+    bool longest = stuck == NULL || ticks >= tcp_tick(now) - stuck->stuck_since;
+    bool goes = tcp_tick_ms(ticks) >= patience_ms && longest && h->islands.count > 0;
+    return goes ? tcp_at(tcp, h->conn) : NULL;
 }
 
 /* Who has a flight. Those who are silent have one; the others only if the window was closed over what
@@ -133,7 +188,7 @@ static struct tcp_conn *stuck_with_flight(const struct tcp_room *tcp, weir_time 
     uint32_t index = tcp->stuck.first;
     for (unsigned i = 0; i < LOOK_MAX && index != TCP_NONE; i++) {
         c = tcp_at(tcp, index);
-        if (tcp_ms(now) - c->stuck_ms < patience_ms)
+        if (tcp_tick_ms(tcp_tick(now) - c->stuck_since) < patience_ms)
             return NULL;
         if (c->flight != TCP_NONE)
             return c;
@@ -172,18 +227,27 @@ static bool flights_are_short(const struct tcp_room *tcp)
 }
 
 /* Who is to go first for what is short; NULL: nothing is, or nobody is stuck for long enough. */
-static struct tcp_conn *next_to_go(const struct tcp_room *tcp, weir_time now)
+static struct tcp_conn *next_to_go(struct tcp_room *tcp, uint64_t **count, weir_time now)
 {
     struct tcp_conn *c = NULL;
     uint32_t patience_ms;
-    if (memory_is_short(tcp, &patience_ms))
+    *count = &tcp->count.stuck_given_up;
+    if (memory_is_short(tcp, &patience_ms)) {
         c = longest_stuck(tcp, patience_ms, now);
+        struct tcp_conn *holding = longest_holding(tcp, c, patience_ms, now);
+        if (holding != NULL) {
+            *count = &tcp->count.holes_given_up;
+            return holding;
+        }
+    }
     if (c == NULL && flights_are_short(tcp))
         c = stuck_with_flight(tcp, now);
     if (c == NULL && endpoints_are_short(tcp)) {
         patience_ms = tcp->config->tcp_stuck_ms;
         c = first_of(tcp, &tcp->lingering, patience_ms, now); /* its application has done with it */
-        if (c == NULL)
+        if (c != NULL)
+            *count = &tcp->count.fin_wait_2_given_up;
+        else
             c = longest_stuck(tcp, patience_ms, now);
     }
     return c;
@@ -192,11 +256,9 @@ static struct tcp_conn *next_to_go(const struct tcp_room *tcp, weir_time now)
 void tcp_stuck_relieve(struct tcp_room *tcp, weir_time now)
 {
     struct tcp_conn *c;
-    for (unsigned i = 0; i < RELIEVE_MAX && (c = next_to_go(tcp, now)) != NULL; i++) {
-        if (c->idle_fin)
-            tcp->count.fin_wait_2_given_up++;
-        else
-            tcp->count.stuck_given_up++;
+    uint64_t *count;
+    for (unsigned i = 0; i < RELIEVE_MAX && (c = next_to_go(tcp, &count, now)) != NULL; i++) {
+        ++*count;
         tcp->ending++;
         tcp_conn_abort(tcp, c, WEIR_E_PRESSURE);
         tcp->refused = tcp->blocks->failures[BLOCKS_NORMAL]; /* one for one refusal */

@@ -2,15 +2,15 @@
  * SYN cookies: SYN-RECEIVED without a record (RFC 4987 3.6). What a record would hold goes out
  * with the SYN,ACK, and comes back with the ACK:
  *
- *     ISN        mask ^ | 5 bits: when, in 64 s | 3 bits: step of the MSS | 8 bits: 0 | 16 bits: MAC |
+ *     ISN        mask ^ | 5 bits: when, in 64 s | 3 bits: step of the MSS | 2 bits: 0 | 22 bits: MAC |
  *     timestamp  clock  | 4 bits: window scale of the peer, 15: none | 1 bit: SACK |
  *
  * The mask is a keyed hash of the tuple and of what is agreed on and not in the ISN: the low bits of
- * the timestamp, whether there are timestamps, and our own window scale. So nothing of the rest
- * shows, and a handshake whose two ends would not agree, because something between them has changed
- * an option, or the listener its buffers, does not succeed (ATK-SYN-05). The MAC covers all of that,
- * the rest of the ISN, and the peer's ISN. A cookie is good for 64 to 128 seconds; of the 2^32
- * acknowledgments 16 would be good at any time: 2 times, 8 steps.
+ * the timestamp, and whether there are timestamps. So nothing of the rest shows, and a handshake
+ * whose two ends would not agree, because something between them has changed an option, does not
+ * succeed (ATK-SYN-05). The MAC covers all of that, the rest of the ISN, and the peer's ISN. A cookie
+ * is good for 64 to 128 seconds; of the 2^32 acknowledgments 16 would be good at any time: 2 times,
+ * 8 steps.
  *
  * Only the first segment behind the SYN brings a cookie back, for only there the peer's ISN is
  * known. When it is lost, or late, what follows it must not be taken for a stranger's and reset.
@@ -25,8 +25,10 @@ enum {
     COOKIE_SLOT_BITS = 5,
     COOKIE_STEP_BITS = 3,
     COOKIE_STEPS = 1 << COOKIE_STEP_BITS,
-    COOKIE_MAC_BITS = 16,
     COOKIE_STEP_SHIFT = 32 - COOKIE_SLOT_BITS - COOKIE_STEP_BITS,
+    COOKIE_ZERO_BITS = 2,
+    COOKIE_MAC_BITS = COOKIE_STEP_SHIFT - COOKIE_ZERO_BITS,
+    COOKIE_RCV_SCALE = 8, /* ours, whatever the buffer: it may be set anew meanwhile. 16 MB */
     STAMP_BITS = 5,
     STAMP_SACK = 1,       /* the lowest bit; the scale above */
     STAMP_NO_SCALE = 15,
@@ -63,22 +65,20 @@ struct cookie_of {
     struct tcp_tuple tuple;
     struct tcp_seq irs;
     uint8_t stamp_bits; /* the low bits of the timestamp */
-    uint8_t rcv_scale;
     bool timestamps;
 };
 
 static uint64_t keyed(const struct tcp_room *tcp, const struct cookie_of *of, uint8_t what,
                       uint32_t number)
 {
-    uint8_t bytes[TCP_TUPLE_BYTES_MAX + 12];
+    uint8_t bytes[TCP_TUPLE_BYTES_MAX + 11];
     size_t n = tcp_tuple_bytes(&of->tuple, bytes);
     store32(bytes + n, of->irs.v);
     store32(bytes + n + 4, number);
     bytes[n + 8] = what;
     bytes[n + 9] = of->stamp_bits;
-    bytes[n + 10] = of->rcv_scale;
-    bytes[n + 11] = of->timestamps;
-    return siphash24(&tcp->cookies.key, bytes, n + 12);
+    bytes[n + 10] = of->timestamps;
+    return siphash24(&tcp->cookies.key, bytes, n + 11);
 }
 
 static uint32_t mask_of(const struct tcp_room *tcp, const struct cookie_of *of)
@@ -110,7 +110,7 @@ static uint32_t cookie_make(const struct tcp_room *tcp, const struct cookie_of *
                                mac_of(tcp, of, slot, step));
 }
 
-/* A cookie without its mask: how many slots ago it was made; and what must be 0 if it is one. */
+/* A cookie without its mask: how many slots ago it was made; and what is 0 if that is so. */
 static uint32_t age_of(uint32_t plain, uint32_t slot)
 {
     return (slot - (plain >> (32 - COOKIE_SLOT_BITS))) & ((1U << COOKIE_SLOT_BITS) - 1);
@@ -118,7 +118,7 @@ static uint32_t age_of(uint32_t plain, uint32_t slot)
 
 static uint32_t strange(uint32_t plain, uint32_t slot)
 {
-    uint32_t zeros = (plain >> COOKIE_MAC_BITS) & ((1U << (COOKIE_STEP_SHIFT - COOKIE_MAC_BITS)) - 1);
+    uint32_t zeros = plain >> COOKIE_MAC_BITS & ((1U << COOKIE_ZERO_BITS) - 1);
     return zeros | age_of(plain, slot) >> 1; /* of age 0 or 1 */
 }
 
@@ -134,8 +134,8 @@ static bool cookie_check(const struct tcp_room *tcp, const struct cookie_of *of,
     return (wrong | strange(plain, slot)) == 0;
 }
 
-/* Does a segment that is not the first acknowledge a cookie? A stranger's does by a chance of
- * 2^-12. */
+/* Does a segment that is not the first acknowledge a cookie? It seems so of one in 64 strangers, until
+ * that time is past. */
 static bool cookie_before(const struct tcp_room *tcp, const struct cookie_of *of, uint32_t cookie,
                           weir_time now)
 {
@@ -224,15 +224,13 @@ void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, struct t
                                     .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE};
     if (net_path(tcp->net, &wanted, &path) != WEIR_OK)
         return;
-    if (!syn->timestamps) { /* nowhere to keep it */
+    if (!syn->timestamps) /* nowhere to keep it */
         syn->scaling = syn->sack = false;
-        syn->rcv_scale = 0;
-    }
+    syn->rcv_scale = syn->scaling ? COOKIE_RCV_SCALE : 0;
     struct cookie_of of = {
         .tuple = {syn->local, syn->remote, syn->local_port, syn->remote_port},
         .irs = syn->irs,
         .stamp_bits = syn->timestamps ? stamp_bits(syn) : 0,
-        .rcv_scale = syn->rcv_scale,
         .timestamps = syn->timestamps,
     };
     uint8_t cookie[8];
@@ -293,8 +291,6 @@ static struct cookie_of cookie_of(const struct tcp_room *tcp, const struct tcp_c
     if (of.timestamps) {
         uint32_t clock = s->options->ts_ecr - tcp_stamp_offset(tcp, &of.tuple);
         of.stamp_bits = clock & ((1U << STAMP_BITS) - 1);
-        if (of.stamp_bits >> 1 != STAMP_NO_SCALE)
-            of.rcv_scale = tcp_rcv_scale(&listener->set);
     }
     return of;
 }
@@ -323,7 +319,7 @@ static struct tcp_syn record_of(const struct tcp_room *tcp, const struct tcp_con
         .sack = (of->stamp_bits & STAMP_SACK) != 0,
         .scaling = scaling,
         .snd_scale = (uint8_t)(scaling ? scale : 0),
-        .rcv_scale = of->rcv_scale,
+        .rcv_scale = (uint8_t)(scaling ? COOKIE_RCV_SCALE : 0),
     };
 }
 

@@ -79,6 +79,7 @@ struct tcp_room {
     struct tcp_list stuck;       /* for a window */
     struct tcp_list silent;      /* for any acknowledgment */
     struct tcp_list lingering;   /* for the peer's FIN, held by nobody */
+    struct tcp_list holding;     /* the struct tcp_holes in use; the hole open longest comes first */
     uint32_t ending;             /* endpoints given up under pressure that are not free yet */
     uint64_t refused;            /* what blocks had refused when it was looked at last */
     struct tcp_cookies cookies;
@@ -164,6 +165,17 @@ static inline uint32_t tcp_ms(weir_time now)
 static inline uint32_t tcp_s(weir_time now)
 {
     return (uint32_t)((uint64_t)now / 1000000000U);
+}
+
+/* Ticks of 2^26 ns, 67 ms, for what may last for years; and how many milliseconds so many are. */
+static inline uint32_t tcp_tick(weir_time now)
+{
+    return (uint32_t)((uint64_t)now >> 26);
+}
+
+static inline uint64_t tcp_tick_ms(uint32_t ticks)
+{
+    return ((uint64_t)ticks << 26) / 1000000U;
 }
 
 /* ======== input.c: a segment on its way in ======== */
@@ -505,8 +517,9 @@ static inline bool tcp_pmtud_test_due(const struct tcp_flight *f)
     return f->report_mtu != 0 && f->report_tests < TCP_PMTUD_TESTS;
 }
 
-/* A duplicate ACK came, before recovery hears of it: what does it say of a report that waits? */
-void tcp_pmtud_dupack(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
+/* A duplicate ACK came: what does it say of a report that waits? True: it is but the echo of a
+ * segment of a test, which had arrived before; recovery need not hear of it. */
+bool tcp_pmtud_dupack(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_segment *s);
 
 /* Is what is missing at snd_una still thought to be too large, not lost? What its test brings will tell:
  * recovery waits for it. */
@@ -515,21 +528,15 @@ static inline bool tcp_pmtud_waits(const struct tcp_conn *c, const struct tcp_fl
     return f->report_mtu != 0 && !f->report_doubted && f->report_start == c->snd_una;
 }
 
-/* Is a duplicate ACK but the echo of such a segment, which had arrived before? Counts it off. */
-static inline bool tcp_pmtud_echo(const struct tcp_conn *c, struct tcp_flight *f)
-{
-    if (f->echoes == 0 || c->snd_una > f->echoes_end)
-        return false;
-    f->echoes--;
-    return true;
-}
-
 /* Plan the next segment of the test; false: there is none to be made. Pure. */
 bool tcp_pmtud_test(const struct tcp_room *tcp, const struct tcp_conn *c, struct tcp_plan *p);
 
 /* [plan->seq, end) went out, and was `sized` for one of the two, or went `again`. */
 void tcp_pmtud_sent(struct tcp_room *tcp, struct tcp_conn *c, const struct tcp_plan *plan,
                     uint64_t end);
+
+/* Does what the search and a report that waits promise hold, of an established connection? */
+bool tcp_pmtud_invariants(const struct tcp_conn *c, const struct tcp_flight *f);
 
 /* The largest size still thought possible. */
 uint16_t tcp_pmtud_max(const struct tcp_room *tcp, const struct tcp_conn *c);
@@ -550,10 +557,17 @@ void tcp_stuck_update(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 /* So much was acknowledged of one that is stuck. */
 void tcp_stuck_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked);
 
-/* For how long it is stuck, in milliseconds; 0: it is not. */
+/* Holes begin, or something worth a segment has come in sequence: last in the list; and they end.
+ * Constant. */
+void tcp_holes_join(struct tcp_room *tcp, struct tcp_holes *holes, weir_time now);
+void tcp_holes_progress(struct tcp_room *tcp, struct tcp_holes *holes, weir_time now);
+void tcp_holes_leave(struct tcp_room *tcp, struct tcp_holes *holes);
+
+/* For how long it is stuck, in milliseconds, to a tick; 0: it is not. */
 static inline uint32_t tcp_stuck_for(const struct tcp_conn *c, weir_time now)
 {
-    return c->stuck ? tcp_ms(now) - c->stuck_ms : 0;
+    uint64_t ms = c->stuck ? tcp_tick_ms(tcp_tick(now) - c->stuck_since) : 0;
+    return ms < UINT32_MAX ? (uint32_t)ms : UINT32_MAX;
 }
 
 /* Packet memory, endpoints or flights may be short: then end those stuck longest, the longest first, a
@@ -798,6 +812,9 @@ void tcp_conn_expire(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 enum weir_drop tcp_reasm_segment(struct tcp_room *tcp, struct tcp_conn *c,
                                  const struct tcp_segment *s, bool *fin);
 
+/* A segment with so much payload came, more than any before: what counts as full-sized. */
+void tcp_note_size(struct tcp_conn *c, uint32_t size);
+
 /* Data wholly below rcv_nxt came again: note it for DSACK. */
 void tcp_reasm_duplicate(struct tcp_room *tcp, struct tcp_conn *c, uint64_t start, uint64_t end);
 
@@ -877,9 +894,10 @@ uint16_t tcp_send_mss(const struct tcp_conn *c);
 /* The MSS to announce on an interface of this MTU (MUST-14, MUST-67). */
 uint16_t tcp_announced_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4);
 
-/* The same for a SYN, or SYN,ACK, that was sent again `resent` times. From the third time on no more than
- * the default of a peer that says nothing: where handshakes hardly get through, large segments of the
- * peer's may not get through at all, and who has to tell it may not be heard (RFC 2923 2.1). */
+/* The same for a SYN, or SYN,ACK, that was sent again `resent` times. From the third time on no
+ * more than the default of a peer that says nothing: where handshakes hardly get through, large
+ * segments of the peer's may not get through at all, and who has to tell it may not be heard (RFC
+ * 2923 2.1). */
 uint16_t tcp_syn_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4, unsigned resent);
 
 /* Something changed that may let it send: link it on the ready list. Constant. A connection that

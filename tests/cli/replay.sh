@@ -88,6 +88,18 @@ is "--connection with a port that is none" "$([ $code = 2 ] && has "$err" 'bad p
 run replay -c '*:9-*' "$recording"
 is "--connection that is not there: the summary alone" "$([ $code = 0 ] && [ "$(lines "$out")" = 1 ]; echo $?)"
 
+"$weir" sim swarm --seed 3 --record "$work/swarm" >/dev/null
+good=0
+for file in "$recording" "$work"/swarm/*.rec; do
+    run replay --scrub "$work/scrubbed" "$file"
+    [ $code = 0 ] && has "$out" 'the same but for payload' || good=1
+    run replay "$work/scrubbed"
+    [ $code = 0 ] && has "$out" ', identical' || good=1
+done
+is "--scrub: a recording without payload, which is replayed" $good
+is "... and is its owner's alone" "$([ -n "$(find "$work/scrubbed" -perm 600)" ]; echo $?)"
+wrong "--scrub does not write what it reads" "cannot write it" replay --scrub "$recording" "$recording"
+
 # ---- what is wrong
 
 wrong "a recording is needed" "a recording is missing" replay

@@ -176,6 +176,56 @@ static void test_connect_leaves_the_syn_to_the_first_write(void **state)
            "+0 > P. 1:11(10) ack 1\n");
 }
 
+/* A listener that opens fast, or asks; a SYN that makes use of it. */
+#define LISTEN(setting)                                                                            \
+    "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n"                                                \
+    "+0 setsockopt(3, SOL_WEIR, " setting ", [1], 4) = 0\n"                                        \
+    "+0 bind(3, ..., ...) = 0\n"                                                                   \
+    "+0 listen(3, 8) = 0\n"
+
+static void test_cookie_that_the_stack_chose_must_stay_the_same(void **state)
+{
+    (void)state;
+#define REQUEST(flow, source, cookie)                                                              \
+    "+0 < {" flow "} " source " S 0:0(0) win 1000 <mss 1000,FO,nop,nop>\n"                         \
+    "+0 > {" flow "} S. 0:0(0) ack 1 <mss 1460,FO " cookie ",nop,nop>\n"
+    passes(LISTEN("FAST_OPEN") REQUEST("1", "", "TFO_COOKIE") REQUEST("2", "", "TFO_COOKIE")
+               REQUEST("3", "[src \"192.0.2.9\"]", "TFO_COOKIE2")
+                   REQUEST("4", "", "TFO_COOKIE"));
+    expect(LISTEN("FAST_OPEN") REQUEST("1", "", "TFO_COOKIE")
+               REQUEST("2", "[src \"192.0.2.9\"]", "TFO_COOKIE"),
+           DRILL_FAILED, 8, "differs in: options");
+    expect(LISTEN("FAST_OPEN") REQUEST("1", "", "0000000000000000"), DRILL_FAILED, 6,
+           "differs in: options");
+#undef REQUEST
+}
+
+static void test_requests_have_numbers_and_members(void **state)
+{
+    (void)state;
+    static const char syn[] = LISTEN("ASK") "+0 < S 0:0(0) win 1000 <mss 1000>\n";
+    char text[2000];
+    static const struct {
+        const char *line, *part;
+        enum drill_verdict verdict;
+    } cases[] = {
+        {"weir_asked(3, {peer_mss_bytes=1000, remote_port=40001}) = 7", "", DRILL_PASSED},
+        {"weir_asked(3, {peer_mss_bytes=1001}) = 7", "is 1000 and should be 1001", DRILL_FAILED},
+        {"weir_asked(3, {what=1}) = 7", "no member 'what'", DRILL_BROKEN},
+        {"weir_asked(3) = -1 EAGAIN", "returned 1048576", DRILL_FAILED},
+        {"weir_decide(7, WEIR_TCP_ADMIT) = 0", "EBADF", DRILL_FAILED},
+    };
+    for (unsigned i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(text, sizeof text, "%s+0 %s\n", syn, cases[i].line);
+        expect(text, cases[i].verdict, cases[i].verdict == DRILL_PASSED ? 0 : 6, cases[i].part);
+    }
+    snprintf(text, sizeof text,
+             "%s+0 weir_asked(3) = 7\n+0 weir_decide(7, WEIR_TCP_REFUSE) = 0\n"
+             "+0 > R. 0:0(0) ack 1\n+0 weir_decide(7, WEIR_TCP_ADMIT) = -1 EBADF\n",
+             syn);
+    passes(text);
+}
+
 static void test_sequence_number_may_be_any(void **state)
 {
     (void)state;
@@ -348,6 +398,8 @@ int main(void)
         cmocka_unit_test(test_packet_that_nobody_expects_is_a_failure),
         cmocka_unit_test(test_results_of_calls_are_compared),
         cmocka_unit_test(test_connect_leaves_the_syn_to_the_first_write),
+        cmocka_unit_test(test_cookie_that_the_stack_chose_must_stay_the_same),
+        cmocka_unit_test(test_requests_have_numbers_and_members),
         cmocka_unit_test(test_sequence_number_may_be_any),
         cmocka_unit_test(test_data_is_compared),
         cmocka_unit_test(test_call_that_blocks_must_end_in_time),

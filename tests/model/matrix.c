@@ -18,6 +18,9 @@
 
 enum { FLAG_BYTES = 256, SEQ_CLASSES = 9, ACK_CLASSES = 6, LEN_CLASSES = 3 };
 
+/* What nearly acknowledges a SYN cookie is one by a chance of 2^-16: so often, in a setup. */
+enum { LUCKY_MAX = 6 };
+
 static const char *const seq_texts[SEQ_CLASSES] = {
     "far left of the window",
     "one short of RCV.NXT",
@@ -49,7 +52,7 @@ struct options {
 
 /* What is found in one setup and family. */
 struct tally {
-    uint64_t cells, wrong;
+    uint64_t cells, wrong, lucky;
 };
 
 /* ---- the segment of a cell ---- */
@@ -165,6 +168,13 @@ static bool run_cell(struct rig *r, const struct cell *cell, const struct option
         what = what != NULL ? what : compare_text(r, &view, &m);
     }
     tally->cells++;
+    if (what != NULL && m.reply.kind == MODEL_RST_OPTIONAL && view.present &&
+        tally->lucky < LUCKY_MAX) {
+        tally->lucky++;
+        rig_close(r);
+        rig_open(r, cell->family);
+        return true;
+    }
     tally->wrong += what != NULL;
     if (what != NULL && o->brief) {
         char name[80];

@@ -353,6 +353,40 @@ static void test_answers_agree_with_a_naive_table(void **state)
     teardown(&f);
 }
 
+/* ---- what a report claims, before it is believed ---- */
+
+static void test_a_claim_is_what_the_estimate_would_become(void **state)
+{
+    (void)state;
+    static const char *const to[] = {"10.0.0.1", "2001:db8::1"};
+    struct rng rng = rng_make(8);
+    for (unsigned round = 0; round < 4000; round++) {
+        struct fixture f = setup(1);
+        struct weir_addr destination = addr(to[round % 2]);
+        struct pmtu_report r = {.destination = destination,
+                                .mtu = (uint32_t)rng_between(&rng, 0, 1600),
+                                .link_mtu = 1500,
+                                .quoted_len = (uint16_t)rng_between(&rng, 60, 1500),
+                                .quoted_header_len = 20};
+        if (round % 8 < 2)
+            r.mtu = 0;
+        uint64_t ignored = f.t.ignored, decreased = f.t.decreased;
+        struct pmtu_claim claim = pmtu_claimed(&f.t, &r, 1500);
+        assert_true(f.t.ignored == ignored && f.t.decreased == decreased); /* nothing was changed */
+        bool fell = pmtu_update(&f.t, &r, 0);
+        struct pmtu now = pmtu_lookup(&f.t, destination, 1500, 0);
+        assert_int_equal(fell, claim.mtu < 1500);
+        if (fell)
+            assert_int_equal(now.mtu, claim.mtu);
+        if (fell && round % 2 == 0)
+            assert_int_equal(now.below_floor, claim.below_floor);
+        if (r.mtu != 0)
+            assert_int_equal(claim.told, r.mtu);
+        assert_true(claim.told > 0 && (claim.told >= claim.mtu || claim.below_floor));
+        teardown(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -370,6 +404,7 @@ int main(void)
         cmocka_unit_test(test_ATK_ICM_09_a_full_table_forgets_at_random_and_stays_bounded),
         cmocka_unit_test(test_what_has_run_out_makes_room_first),
         cmocka_unit_test(test_answers_agree_with_a_naive_table),
+        cmocka_unit_test(test_a_claim_is_what_the_estimate_would_become),
     };
     return cmocka_run_group_tests_name("pmtu", tests, NULL, NULL);
 }

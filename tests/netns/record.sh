@@ -61,6 +61,12 @@ replays() { # replays WORDS [ARG...]: identical, with these words in what is sai
     [[ $out == *identical* && $out == *"$words"* ]]
 }
 
+scrubs() { # the same without payload: it replays, too, and is small when packed
+    timeout 120 "$weir" replay --scrub "$scratch/scrubbed" "$recording" || return 1
+    timeout 120 "$weir" replay "$scratch/scrubbed" || return 1
+    [ "$(gzip -c "$scratch/scrubbed" | wc -c)" -lt 4000000 ]
+}
+
 same_packets() { # the capture of then and that of the replay: every packet, byte for byte
     timeout 120 "$weir" replay -w "$scratch/again.pcapng" "$recording" || return 1
     for file in host again; do
@@ -79,6 +85,7 @@ check "$device $*: only its owner may read the recording" test "$(stat -c %a "$r
 check "$device $*: the replay is identical" replays " out, identical"
 check "$device $*: and so is its beginning" replays "identical so far" --until 50ms
 check "$device $*: the calls and packets of connections are shown" replays ": Flags [S.]" -c "$ip4:80-*"
+check "$device $*: it can be had without the payload" scrubs
 if command -v tcpdump >/dev/null; then
     check "$device $*: the packets are those of the capture, byte for byte" same_packets
 else

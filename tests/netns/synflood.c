@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,14 @@
 #include <time.h>
 
 enum { BATCH = 32, PACKET_BYTES = 20 + 20 + 20, RATE_MAX = 1000000, SECONDS_MAX = 60 };
+
+static volatile sig_atomic_t over; /* it was told to end */
+
+static void on_signal(int number)
+{
+    (void)number;
+    over = 1;
+}
 
 static uint64_t state = UINT64_C(0x9e3779b97f4a7c15);
 
@@ -101,7 +110,7 @@ static long flood(int fd, struct sockaddr_in *to, const long rate, const long se
     long sent = 0;
     for (;;) {
         double passed = now_s() - began;
-        if (passed >= (double)seconds || sent >= rate * seconds)
+        if (over != 0 || passed >= (double)seconds || sent >= rate * seconds)
             return sent;
         if ((double)sent > passed * (double)rate) {
             nanosleep(&(struct timespec){.tv_nsec = 200000}, NULL);
@@ -138,6 +147,7 @@ int main(int argc, char **argv)
         perror("synflood");
         return 77;
     }
+    signal(SIGTERM, on_signal);
     double began = now_s();
     long sent = flood(fd, &to, rate, seconds, ntohl(network.s_addr));
     if (sent < 0) {

@@ -139,6 +139,9 @@ timeout 60 curl -sS --limit-rate 1000000 -o /dev/null "http://$ip4/67108864" 2>/
 slow=$!
 check "netstat shows a connection" try netstat_shows \
     "$ip4:80 +10.9.0.1:[0-9]+ +ESTABLISHED +http +[0-9]+ +[0-9.]+[um]?s +[0-9]+ "
+check "netstat explains what limits it" try netstat_shows \
+    "limited by .*(application|peer window|cwnd).* [0-9.]+ % .*of [0-9.]+" -v
+check "and what its buffers are" netstat_shows "buffers +send [0-9,]+ of [0-9,]+, receive 0 of 131,072" -v
 check "of one family" try netstat_shows "ESTABLISHED" -f inet
 check "and not of the other" eval '! netstat_shows ESTABLISHED -f inet6'
 check "netstat counts" netstat_shows 'passive_opens +[0-9]' -s

@@ -99,11 +99,15 @@ static void test_histories_are_the_same_everywhere(void **state)
         const char *name;
         uint64_t trace_hash;
     } golden[] = {
-        {"ping", 0x320aeac3c25d5a78},      {"lossy", 0xdf8cdad784f156e8},
-        {"queue", 0xa03eedcd74e8956b},     {"middleboxes", 0x3b7dd7b229aa7d04},
-        {"blackhole", 0x5fc1e7bf695ba0e1}, {"hosts", 0xae36d2f58429c328},
+        {"ping", 0x320aeac3c25d5a78},              {"lossy", 0xdf8cdad784f156e8},
+        {"queue", 0xa03eedcd74e8956b},             {"middleboxes", 0x3b7dd7b229aa7d04},
+        {"blackhole", 0x5fc1e7bf695ba0e1},         {"hosts", 0xae36d2f58429c328},
         /* TCP: what it sends, and when. */
-        {"bulk", 0x9940548a5bc6c92b},      {"swarm", 0x0f0b831a1283abff},
+        {"bulk", 0xd7bb4e3104284b43},              {"swarm", 0x16487a3f65518ccd},
+        {"middlebox-matrix", 0x6f08846eaba22e6b},  {"long-path", 0xe8fef6e3762b8d65},
+        {"syn-flood", 0x3c75e5cefff8f43e},         {"cookie-forgery", 0xf1f7f07424283e4c},
+        {"stuck-peers", 0x2acfce55b8496f0a},       {"fast-open-flood", 0xb1946c891a1dd15b},
+        {"ptb-storm", 0x46c38e3c4c4123e9},         {"narrow-path", 0x225afd4305bbaeb1},
     };
     unsigned count = 0;
     while (scenario_at(count) != NULL)

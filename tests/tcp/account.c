@@ -230,6 +230,72 @@ static void test_the_buffer_limits_until_it_may_be_written(void **state)
     finish(p, &c);
 }
 
+/* All of a buffer is in flight; from the moment on when the application would write more, the buffer
+ * limits. */
+static void test_the_buffer_limits_from_the_refusal_on(void **state)
+{
+    (void)state;
+    struct pair *p = pair_open();
+    struct pair_conn c = pair_connect(p);
+    assert_int_equal(weir_tcp_set(p->side[0].stack, c.h[0], WEIR_TCP_SEND_BYTES_MAX, 5000),
+                     WEIR_OK);
+    assert_int_equal(weir_tcp_set(p->side[0].stack, c.h[0], WEIR_TCP_NODELAY, 1), WEIR_OK);
+    struct weir_tcp_info a = info_of(p, 0, &c);
+    assert_int_equal(weir_tcp_send(p->side[0].stack, c.h[0], bytes, 5000, 0), 5000);
+    pair_run(p, 4 * MS);
+    assert_int_equal(weir_tcp_send(p->side[0].stack, c.h[0], bytes, 1, 0), WEIR_E_WOULD_BLOCK);
+    pair_run(p, 96 * MS);
+    struct weir_tcp_info b = info_of(p, 0, &c);
+    struct booked booked = between(&a, &b, 100 * MS);
+    assert_int_equal(booked.ms[WEIR_TCP_LIMIT_BUFFER], 6); /* of a round trip of 10 */
+    assert_int_equal(booked.ms[WEIR_TCP_LIMIT_APPLICATION], 94);
+    finish(p, &c);
+}
+
+/* By the numbers alone. */
+static void test_what_limits_is_the_narrowest(void **state)
+{
+    (void)state;
+    struct pair *p = pair_open();
+    struct pair_conn c = pair_connect(p);
+    struct tcp_room *tcp = &p->side[0].stack->tcp;
+    struct tcp_conn *conn = tcp_get(tcp, c.h[0]), before = *conn;
+    static const struct {
+        uint32_t flight, unsent, window, cwnd;
+        bool refused;
+        enum weir_tcp_limit limit;
+    } rows[] = {
+        {0, 0, 10000, 10000, false, WEIR_TCP_LIMIT_APPLICATION},
+        {0, 0, 10000, 10000, true, WEIR_TCP_LIMIT_APPLICATION}, /* nothing is waited for */
+        {5000, 0, 10000, 10000, false, WEIR_TCP_LIMIT_APPLICATION},
+        {5000, 0, 10000, 10000, true, WEIR_TCP_LIMIT_BUFFER},
+        {5000, 0, 5000, 10000, true, WEIR_TCP_LIMIT_BUFFER},
+        {5000, 0, 4999, 10000, true, WEIR_TCP_LIMIT_WINDOW}, /* it has shrunk behind what is sent */
+        {5000, 1000, 5999, 10000, false, WEIR_TCP_LIMIT_WINDOW},
+        {5000, 1000, 6000, 10000, false, WEIR_TCP_LIMIT_APPLICATION},
+        {5000, 1000, 10000, 5999, false, WEIR_TCP_LIMIT_CWND},
+        {5000, 9000, 6447, 9000, false, WEIR_TCP_LIMIT_WINDOW},
+        {5000, 9000, 6448, 9000, false, WEIR_TCP_LIMIT_APPLICATION}, /* a segment of 1448 */
+        {5000, 9000, 9000, 6447, true, WEIR_TCP_LIMIT_CWND},
+        {5000, 9000, 5000, 5000, false, WEIR_TCP_LIMIT_CWND},
+        {5000, 9000, 0, 5000, false, WEIR_TCP_LIMIT_CWND}, /* closed, and nothing could go */
+        {5000, 9000, 0, 5001, false, WEIR_TCP_LIMIT_WINDOW},
+        {0, 9000, 0, 0, false, WEIR_TCP_LIMIT_CWND},
+    };
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        conn->snd_nxt = conn->snd_max = conn->snd_una + rows[i].flight;
+        conn->send.end = conn->snd_max + rows[i].unsent;
+        conn->snd_wnd = rows[i].window;
+        conn->cc.cwnd = rows[i].cwnd;
+        conn->write_refused = rows[i].refused;
+        if (tcp_account_limit(tcp, conn, p->now) != rows[i].limit)
+            fail_msg("row %u: limited by %s", i,
+                     weir_tcp_limit_name(tcp_account_limit(tcp, conn, p->now)));
+    }
+    *conn = before;
+    finish(p, &c);
+}
+
 /* What an application holds back, or Nagle's rule for it, is the application's. */
 static void test_what_is_held_back_here_is_not_the_networks(void **state)
 {
@@ -281,6 +347,24 @@ static void test_the_sum_is_its_life(void **state)
     finish(p, &c);
 }
 
+/* Sixty days of silence are more milliseconds than 32 bits count. */
+static void test_a_long_silence_is_booked_whole(void **state)
+{
+    (void)state;
+    struct pair *p = pair_open();
+    struct pair_conn c = pair_connect(p);
+    struct weir_tcp_info a = info_of(p, 0, &c);
+    pair_run(p, 60 * 86400 * S);
+    struct weir_tcp_info b = info_of(p, 0, &c);
+    assert_all(between(&a, &b, 60 * 86400 * S), WEIR_TCP_LIMIT_APPLICATION, 60 * 86400 * S);
+    assert_int_equal(pair_send(p, 0, &c, "x", 0), 1); /* it is added up now */
+    pair_run(p, 60 * 86400 * S);
+    a = info_of(p, 0, &c);
+    assert_all(between(&b, &a, 60 * 86400 * S), WEIR_TCP_LIMIT_APPLICATION, 60 * 86400 * S);
+    pair_expect(p, 1, &c, "x");
+    finish(p, &c);
+}
+
 /* ---- counters ---- */
 
 struct once {
@@ -317,6 +401,26 @@ static void test_a_loss_is_counted_on_both_sides(void **state)
     assert_int_equal(a.data_segments_in, 0);
     assert_int_equal(a.retransmits, 1);
     assert_in_range(a.cwnd_bytes_max, 10 * mss, 12 * mss); /* what recovery added does not count */
+    finish(p, &c);
+}
+
+/* The first of 20 segments is lost: in recovery cwnd is half of them and one for each that has left the
+ * network, 30 in the end, which is no window that it ever had. */
+static void test_the_largest_cwnd_is_none_of_recoverys(void **state)
+{
+    (void)state;
+    struct once once = {.nth = 11};
+    struct pair *p = pair_open();
+    struct pair_conn c = pair_connect(p);
+    p->ctx = &once;
+    p->lose = lose_nth;
+    uint32_t mss = info_of(p, 0, &c).snd_mss_bytes;
+    assert_int_equal(weir_tcp_send(p->side[0].stack, c.h[0], bytes, 60 * mss, 0), 60 * mss);
+    pair_run(p, 20 * MS);
+    pair_run(p, S);
+    struct weir_tcp_info a = info_of(p, 0, &c);
+    assert_int_equal(a.fast_retransmits, 1);
+    assert_in_range(a.cwnd_bytes_max, 20 * mss, 22 * mss);
     finish(p, &c);
 }
 
@@ -385,9 +489,13 @@ int main(void)
         cmocka_unit_test(test_slow_start_is_limited_by_cwnd),
         cmocka_unit_test(test_a_small_send_buffer_limits),
         cmocka_unit_test(test_the_buffer_limits_until_it_may_be_written),
+        cmocka_unit_test(test_the_buffer_limits_from_the_refusal_on),
+        cmocka_unit_test(test_what_limits_is_the_narrowest),
         cmocka_unit_test(test_what_is_held_back_here_is_not_the_networks),
         cmocka_unit_test(test_the_sum_is_its_life),
+        cmocka_unit_test(test_a_long_silence_is_booked_whole),
         cmocka_unit_test(test_a_loss_is_counted_on_both_sides),
+        cmocka_unit_test(test_the_largest_cwnd_is_none_of_recoverys),
         cmocka_unit_test(test_windows_that_close_are_counted_on_both_sides),
         cmocka_unit_test(test_who_finds_no_account_has_none),
     };

@@ -74,6 +74,64 @@ static void ATK_ICM_01_no_error_resets_a_connection(void **state)
     }
 }
 
+/* Side 0, with something outstanding, in a state after ESTABLISHED. */
+static struct pair_conn begin_in(struct pair *p, unsigned state)
+{
+    struct pair_conn c = pair_connect(p);
+    bool peer_first = state == WEIR_TCP_CLOSE_WAIT || state == WEIR_TCP_LAST_ACK;
+    if (peer_first) {
+        assert_int_equal(weir_tcp_shutdown(p->side[1].stack, c.h[1], WEIR_TCP_SHUT_SEND), WEIR_OK);
+        pair_run(p, S);
+    }
+    assert_int_equal(pair_send(p, 0, &c, "outstanding", 0), 11);
+    if (state != WEIR_TCP_CLOSE_WAIT)
+        assert_int_equal(weir_tcp_shutdown(p->side[0].stack, c.h[0], WEIR_TCP_SHUT_SEND), WEIR_OK);
+    pair_output(p, 0);
+    if (state == WEIR_TCP_CLOSING) { /* FINs cross */
+        assert_int_equal(weir_tcp_shutdown(p->side[1].stack, c.h[1], WEIR_TCP_SHUT_SEND), WEIR_OK);
+        pair_output(p, 1);
+        pair_run(p, DELAY);
+    }
+    assert_int_equal(pair_state(p, 0, c.h[0]), state);
+    (void)pair_told(p, 0, c.h[0]);
+    return c;
+}
+
+static void ATK_ICM_01_no_error_ends_a_connection_on_its_way_to_its_end(void **state)
+{
+    (void)state;
+    static const uint8_t states[] = {WEIR_TCP_FIN_WAIT_1, WEIR_TCP_CLOSE_WAIT, WEIR_TCP_CLOSING,
+                                     WEIR_TCP_LAST_ACK};
+    static const struct {
+        uint8_t type, codes;
+    } errors[] = {{UNREACHABLE4, 16}, {QUENCH4, 1}, {EXCEEDED4, 2}, {12, 3}};
+    for (unsigned i = 0; i < sizeof states; i++) {
+        struct pair *p = pair_open();
+        struct pair_conn c = begin_in(p, states[i]);
+        uint8_t packet[PAIR_PACKET_MAX];
+        size_t len = p->side[0].packet_len;
+        memcpy(packet, p->side[0].packet, len);
+        struct weir_tcp_info info;
+        assert_int_equal(weir_tcp_info(p->side[0].stack, c.h[0], &info), WEIR_OK);
+        assert_true(info.snd_max != info.snd_una);
+        store32(packet + 24, info.snd_una); /* of what is outstanding */
+        for (unsigned e = 0; e < 4; e++)
+            for (uint8_t code = 0; code < errors[e].codes; code++)
+                (void)give_error(p, errors[e].type, code, 600, packet, len);
+        assert_int_equal(pair_state(p, 0, c.h[0]), states[i]);
+        assert_int_equal(pair_told(p, 0, c.h[0]).bits, WEIR_EVENT_ADVICE);
+        pair_run(p, S);
+        pair_expect(p, 1, &c, "outstanding");
+        (void)weir_tcp_shutdown(p->side[0].stack, c.h[0], WEIR_TCP_SHUT_SEND);
+        (void)weir_tcp_shutdown(p->side[1].stack, c.h[1], WEIR_TCP_SHUT_SEND);
+        pair_run(p, S);
+        struct pair_told told = pair_told(p, 0, c.h[0]); /* in order */
+        assert_true((told.bits & WEIR_EVENT_CLOSED) == 0 || told.error == WEIR_OK);
+        pair_abort_all(p, &c);
+        pair_close(p);
+    }
+}
+
 static void ATK_ICM_02_the_quoted_number_must_be_outstanding(void **state)
 {
     (void)state;
@@ -302,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ATK_ICM_01_no_error_resets_a_connection),
+        cmocka_unit_test(ATK_ICM_01_no_error_ends_a_connection_on_its_way_to_its_end),
         cmocka_unit_test(ATK_ICM_02_the_quoted_number_must_be_outstanding),
         cmocka_unit_test(ATK_ICM_03_source_quench_changes_no_window),
         cmocka_unit_test(ATK_ICM_15_an_error_about_the_other_direction_is_dropped),

@@ -156,6 +156,7 @@ static inline struct receiver *receiver_new(struct receiver_config want)
         .config = &r->config,
         .iface = &r->iface,
         .want_flight = {TCP_NONE, TCP_NONE},
+        .holding = {TCP_NONE, TCP_NONE},
     };
     pool_setup(r, &r->tcp.conns, 1, sizeof(struct tcp_conn));
     pool_setup(r, &r->tcp.holes, want.holes != 0 ? want.holes : 4, sizeof(struct tcp_holes));

@@ -36,7 +36,7 @@ static void test_idle_connections_are_small(void **state)
     if (sizeof(void *) == 8)
         assert_in_range((bare - base) / MORE, 488, 520);
     config.tcp_accounts_max = MORE;
-    assert_in_range((tcp_size(&config) - bare) / MORE, 80, 88);
+    assert_in_range((tcp_size(&config) - bare) / MORE, 80, 96);
     config.tcp_endpoints_max = 8;
     config.tcp_time_wait_max = MORE;
     assert_in_range((tcp_size(&config) - base) / MORE, 72, 100);

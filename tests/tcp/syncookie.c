@@ -279,9 +279,9 @@ static void test_ATK_SYN_05_both_ends_agree_on_the_options(void **state)
     }
 }
 
-/* Something between the two strips timestamps off what is no SYN, or sets others; or the
- * listener's buffer was changed, and its scale with it: rather no connection than one whose ends
- * do not agree. */
+/* Something between the two strips timestamps off what is no SYN, or sets others: rather no
+ * connection than one whose ends do not agree. That the listener's buffer was set anew meanwhile
+ * does not matter. */
 static void test_ATK_SYN_05_what_was_changed_on_the_way_is_refused(void **state)
 {
     (void)state;
@@ -291,18 +291,21 @@ static void test_ATK_SYN_05_what_was_changed_on_the_way_is_refused(void **state)
     struct seg a = ask_cookie(h, &c), good = client_ack(&c, &a), ack = good;
     ack.options.present = 0;
     assert_int_equal(give(h, &ack), WEIR_DROP_TCP_LISTEN);
-    is_reset(h, &ack);
     for (unsigned bit = 0; bit < 5; bit++) {
         ack = good;
         ack.options.ts_ecr ^= 1U << bit;
         assert_int_equal(give(h, &ack), WEIR_DROP_TCP_LISTEN);
-        is_reset(h, &ack);
     }
+    unsigned resets = 0; /* one in 64 may look like what is behind a first segment */
+    struct seg s;
+    for (; take(h, &s); resets++)
+        assert_int_equal(s.flags, TCP_RST);
+    assert_in_range(resets, 5, 6);
     assert_int_equal(h->tcp.count.cookies_bad, 6);
-    assert_int_equal(tcp_set(&h->tcp, host_get(h, l), WEIR_TCP_RECEIVE_BYTES_MAX, 65536), WEIR_OK);
-    assert_int_equal(give(h, &good), WEIR_DROP_TCP_LISTEN);
-    is_reset(h, &good);
     assert_int_equal(accept_error(h, l), WEIR_E_WOULD_BLOCK);
+    assert_int_equal(tcp_set(&h->tcp, host_get(h, l), WEIR_TCP_RECEIVE_BYTES_MAX, 65536), WEIR_OK);
+    assert_int_equal(give(h, &good), WEIR_DROP_NONE);
+    assert_int_equal(accepts(h, l)->rcv_scale, a.options.window_scale);
     /* And one that offered none must not come with any. */
     c = (struct client){.port = 2, .mss = 1460, .scale = -1};
     a = ask_cookie(h, &c);
@@ -478,10 +481,10 @@ static void test_ATK_SYN_03_a_cookie_makes_one_connection(void **state)
 static void test_ATK_SYN_03_those_of_late_connections_are_remembered(void **state)
 {
     (void)state;
-    enum { MANY = 64 };
+    enum { MANY = 32 };
     struct weir_config config = host_config();
     config.tcp_syn_cookies = ALWAYS;
-    config.tcp_endpoints_max = 4 * MANY;
+    config.tcp_endpoints_max = 8 * MANY; /* in sets of four */
     struct host *h = host_open_with(&config, 1);
     weir_handle l = listen_on(h, NULL, HTTP, 4);
     struct seg acks[MANY];
@@ -552,7 +555,7 @@ static void test_data_behind_a_lost_end_of_the_handshake_is_no_stranger(void **s
     nothing_comes(h);
     assert_int_equal(h->tcp.count.cookies_bad, 3);
     stranger.seq += 1000;
-    stranger.ack += 123456789;
+    stranger.ack += 1U << 29;
     assert_int_equal(give(h, &stranger), WEIR_DROP_TCP_LISTEN);
     is_reset(h, &stranger);
     ack.seq = irs + 1;
@@ -582,7 +585,7 @@ static void test_a_cookie_that_a_record_has_overtaken_is_good(void **state)
     assert_int_not_equal(take_syn_ack(h, 2, irs + 1).seq, cookie.seq);
     assert_int_equal(h->tcp.syns.in_use, 1);
     struct seg wrong = client_ack(&c, &cookie), ack = wrong;
-    wrong.ack += 1U << 20;
+    wrong.ack += 1U << 30; /* another time */
     assert_int_equal(give(h, &wrong), WEIR_DROP_TCP_ACK);
     is_reset(h, &wrong);
     wrong = ack;
@@ -595,8 +598,8 @@ static void test_a_cookie_that_a_record_has_overtaken_is_good(void **state)
     host_close(h);
 }
 
-/* ATK-SYN-01: SYNs in the name of hosts on the link that do not exist: the cookies for those wait until
- * nobody has answered, and leave half of the replies to others. */
+/* ATK-SYN-01: SYNs in the name of hosts on the link that do not exist: the cookies for those wait
+ * until nobody has answered, and leave half of the replies to others. */
 static void test_cookies_that_wait_for_neighbours_leave_room_for_others(void **state)
 {
     (void)state;
@@ -715,8 +718,8 @@ static void test_ATK_SYN_02_no_bit_of_a_cookie_can_be_changed(void **state)
     host_close(h);
 }
 
-/* 16 of 2^32 acknowledgments are good: of 2^22 drawn at random none, but with a chance of 1.6 %. With
- * 8 bits less it were four. */
+/* 16 of 2^32 acknowledgments are good: of 2^22 drawn at random none, but with a chance of 1.6 %.
+ * With 8 bits less it were four. */
 static void test_ATK_SYN_02_blind_ACKs_do_not_hit(void **state)
 {
     (void)state;
@@ -794,7 +797,7 @@ static void test_ATK_INF_08_a_wrong_cookie_costs_the_same_wherever_it_is_wrong(v
     }
     assert_true(wanted > 100);
     assert_int_not_equal(instructions(h, l, &good), wanted); /* so they are counted */
-    for (unsigned bit = 1; bit < 32; bit += 6) { /* of the MAC, the zeros, the step, the time */
+    for (unsigned bit = 1; bit < 32; bit += 6) { /* of the MAC, the step, the time */
         bad = good;
         /* The carry of a subtraction would change several bits: from the number, not from the ACK. */
         bad.ack = ((good.ack - 1) ^ 1U << bit) + 1;

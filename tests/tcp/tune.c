@@ -190,14 +190,14 @@ static void test_a_reader_that_comes_seldom_gets_no_larger_buffer(void **state)
     receiver_free(r);
 }
 
-/* ... but one that comes every 20 ms, twice the round trip, does. */
+/* ... but one that comes every 80 ms, eight round trips, does. */
 static void test_the_pace_of_a_reader_is_part_of_the_round_trip(void **state)
 {
     (void)state;
     struct receiver *r = tuned((struct receiver_config){.superblocks = 600});
     uint64_t first = 0;
     for (unsigned k = 1; k < 50 && r->c->rcv_buf <= 8000000; k++) {
-        at(r, 1000 + 20000 * k);
+        at(r, 1000 + 80000 * k);
         while (window(r) > 60000) {
             arrive(r, r->c->rcv_nxt - r->first, 50000);
             tcp_ack_now(&r->tcp, r->c, false);
@@ -280,6 +280,9 @@ static void test_timestamps_tell_the_round_trip_when_nothing_else_does(void **st
     struct tcp_segment s = {.options = &o, .now = 900 * WEIR_NS_PER_MS};
     tcp_tune_echo(r->c, &s); /* no echo */
     assert_int_equal(r->c->rtt_us_min, 0);
+    o.ts_ecr = tcp_stamp(r->c->ts_offset, 905 * WEIR_NS_PER_MS); /* of the future: not ours */
+    tcp_tune_echo(r->c, &s);
+    assert_int_equal(r->c->rtt_us_min, 0);
     o.ts_ecr = tcp_stamp(r->c->ts_offset, 800 * WEIR_NS_PER_MS);
     tcp_tune_echo(r->c, &s);
     assert_in_range(r->c->rtt_us_min, 100000, 101000);
@@ -287,9 +290,6 @@ static void test_timestamps_tell_the_round_trip_when_nothing_else_does(void **st
     tcp_tune_echo(r->c, &s);
     assert_in_range(r->c->rtt_us_min, 30000, 31000);
     o.ts_ecr = tcp_stamp(r->c->ts_offset, 500 * WEIR_NS_PER_MS); /* it waited with its data */
-    tcp_tune_echo(r->c, &s);
-    assert_in_range(r->c->rtt_us_min, 30000, 31000);
-    o.ts_ecr = tcp_stamp(r->c->ts_offset, 905 * WEIR_NS_PER_MS); /* of the future: not ours */
     tcp_tune_echo(r->c, &s);
     assert_in_range(r->c->rtt_us_min, 30000, 31000);
     receiver_free(r);
@@ -378,6 +378,11 @@ static void test_what_was_promised_is_kept_when_no_more_can_be(void **state)
         assert_true(told >= r->c->rcv_edge);
         tcp_ack_sent(&r->tcp, r->c, told, true);
         assert_true(window(r) + 2 * 16384 + 3000 >= before);
+        uint64_t cost = r->c->rcv_edge - r->c->receive.head - 8192; /* beyond the floor */
+        assert_true(blocks_span_bytes(BLOCKS_16K, cost) <= (uint64_t)r->c->promised_kb << 10);
+        uint64_t given_up = r->blocks.promised_bytes_max - r->blocks.promised_bytes;
+        assert_true(blocks_reserve(&r->blocks, given_up)); /* is taken at once */
+        elsewhere += given_up;
     }
     blocks_unreserve(&r->blocks, elsewhere);
     receiver_free(r);
@@ -426,7 +431,53 @@ static void test_the_send_buffer_heeds_the_memory(void **state)
                                         (struct weir_ref){bytes, 65536}, BLOCKS_NORMAL),
                              65536);
     }
+    struct ring small;
+    ring_init(&small, &r->blocks, BLOCKS_4K, 0);
+    assert_int_equal(ring_write(&small, 0, (struct weir_ref){bytes, 40960}, BLOCKS_NORMAL), 40960);
+    assert_int_equal(tcp_tune_send_buffer(&r->tcp, r->c), 16384);
+    ring_reset(&small, small.end);
     ring_reset(&elsewhere, elsewhere.end);
+    receiver_free(r);
+}
+
+/* WRITABLE does not wait for a third of a buffer whose greater part is in flight: what is unsent would
+ * be used up long before. */
+static void test_a_large_buffer_is_written_before_it_runs_dry(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[65536];
+    struct receiver *r = receiver_new((struct receiver_config){.superblocks = 1024, .tune = true});
+    struct tcp_conn *c = r->c;
+    uint64_t una = c->snd_una;
+    c->cc.cwnd = c->snd_wnd_max = c->snd_wnd = 1 << 30;
+    while (tcp_send(&r->tcp, c, (struct weir_ref){bytes, sizeof bytes}, 0) > 0)
+        continue;
+    assert_int_equal(c->send.end - una, MAX);
+    assert_true(c->write_refused);
+    (void)take_events(r);
+    c->snd_nxt = c->snd_max = una + 15300000; /* of 16.8 MB */
+    ring_release(&c->send, una + 500000);
+    tcp_writable_update(&r->tcp, c);
+    assert_int_equal(take_events(r), 0);
+    c->snd_max = una + 10000000; /* 6.8 MB wait to be sent */
+    ring_release(&c->send, una + 600000);
+    tcp_writable_update(&r->tcp, c);
+    assert_int_equal(take_events(r), 0);
+    c->snd_max = una + 15300000;
+    tcp_writable_update(&r->tcp, c);
+    assert_int_equal(take_events(r), WEIR_EVENT_WRITABLE);
+    assert_false(c->write_refused);
+    /* A third will always do. */
+    c->write_refused = true;
+    c->snd_max = una + 10000000;
+    ring_release(&c->send, una + MAX / 3 - 1);
+    tcp_writable_update(&r->tcp, c);
+    assert_int_equal(take_events(r), 0);
+    ring_release(&c->send, una + MAX / 3);
+    tcp_writable_update(&r->tcp, c);
+    assert_int_equal(take_events(r), WEIR_EVENT_WRITABLE);
+    c->snd_nxt = c->snd_max = c->snd_una;
+    ring_reset(&c->send, c->send.end);
     receiver_free(r);
 }
 
@@ -450,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_what_was_promised_is_kept_when_no_more_can_be),
         cmocka_unit_test(test_the_send_buffer_is_two_congestion_windows),
         cmocka_unit_test(test_the_send_buffer_heeds_the_memory),
+        cmocka_unit_test(test_a_large_buffer_is_written_before_it_runs_dry),
     };
     return cmocka_run_group_tests_name("tune", tests, NULL, NULL);
 }

@@ -74,7 +74,7 @@ enum replay_result replay_run(struct replay *replay);
 void replay_close(struct replay *replay);
 
 /* Replace the payload in the call to be made by zeros, but for two octets that keep the checksums as
- * they are; and compare what came of it, but for bytes and checksums. For replay_next() and replay_do(). */
+ * they are; and compare what came of it, but for bytes and checksums. For the files of the replay. */
 void replay_scrub(struct replay *replay);
 bool replay_scrubbed_is_same(const struct replay *replay);
 

@@ -164,7 +164,7 @@ static void check_sending(struct exam *e)
              (unsigned long long)i->send_queue_bytes);
     /* What no longer fits the path goes again, without a loss; the path is looked up on sending. */
     s->narrowed |= s->known && i->path_mtu_bytes < s->info.path_mtu_bytes;
-    /* So does what was sent before the handshake was over, when the SYN,ACK was lost (RFC 7413 4.2.2). */
+    /* So does what was sent before the end of a handshake whose SYN,ACK was lost (RFC 7413). */
     s->narrowed |= s->known && s->info.state == WEIR_TCP_SYN_RECEIVED;
     if (i->snd_nxt != i->snd_max && i->recovery != WEIR_TCP_LOSS && !s->narrowed &&
         !e->host->slow && i->state >= WEIR_TCP_ESTABLISHED)

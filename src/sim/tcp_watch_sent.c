@@ -289,10 +289,10 @@ static bool begin_with_syn(struct seen *s)
                    h->iss.v);
         return false;
     }
-    h->sent_rst = false;
     /* An old SYN that comes once more is answered with the same cookie. */
-    if (!same || h->dead || half_has_closed(h)) {
-        same = false;
+    same &= !h->dead && !h->sent_rst && !half_has_closed(h);
+    h->sent_rst = false;
+    if (!same) {
         half_reset(h);
         h->has_iss = true;
         h->iss = s->header.seq;

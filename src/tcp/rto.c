@@ -401,7 +401,8 @@ static bool expire_repair(struct tcp_room *tcp, struct tcp_conn *c, weir_time no
 static bool expire_orphan(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     uint32_t limit = tcp->config->tcp_orphan_ms, held = tcp_stuck_for(c, now);
-    bool answers = c->repair == TCP_REPAIR_PERSIST ? c->probes <= 1 : now - c->heard_at < HEARD_NOW;
+    bool probed = c->repair == TCP_REPAIR_PERSIST;
+    bool answers = probed ? c->probes <= 1 : now - c->heard_at < HEARD_NOW;
     if (held >= limit && answers) {
         tcp->count.orphans_given_up++;
         tcp_conn_abort(tcp, c, WEIR_E_ABORTED);

@@ -89,16 +89,18 @@ run sim --list
 list=$out
 is "--list names the scenarios" "$( [ $code = 0 ] && has "$out" 'ping ' && has "$out" 'blackhole '; echo $?)"
 for name in $(printf '%s\n' "$list" | awk '{print $1}'); do
-    case $name in
-    middlebox-matrix) # takes long: one cell of it
+    said='all [0-9]* expectations met'
+    case $name in # what takes long: one cell, or the beginning
+    middlebox-matrix)
         run sim "$name" --only 0x1627000 ;;
     long-path)
-        run sim ping ;;
+        run sim "$name" --until 100ms
+        said='stopped at 100 ms, not judged' ;;
     *)
         run sim "$name" ;;
     esac
-    is "$name: all expectations are met" "$( [ $code = 0 ] && [ -z "$err" ] &&
-        printf '%s\n' "$out" | tail -n 1 | grep -q ": all [0-9]* expectations met$"; echo $?)"
+    is "$name: $said" "$( [ $code = 0 ] && [ -z "$err" ] &&
+        printf '%s\n' "$out" | tail -n 1 | grep -q "^$name: $said$"; echo $?)"
     grep -q "Cm $name\$" "$source/docs/man/weir-sim.1"
     is "$name: the manual page has it" $?
 done

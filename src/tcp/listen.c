@@ -596,9 +596,12 @@ static struct tcp_conn *complete(struct tcp_room *tcp, struct tcp_syn *syn,
  * had no answer; RFC 7323 3.2 is about segments that are no SYN. */
 static void syn_again(struct tcp_room *tcp, struct tcp_syn *syn, const struct tcp_segment *s)
 {
-    take_options(syn, listener_of(tcp, syn), s);
-    if ((s->options->present & TCP_HAS_FAST_OPEN) == 0)
-        syn->fast_request = false;
+    bool stamped = syn->timestamps && (s->options->present & TCP_HAS_TIMESTAMPS) != 0;
+    if (!stamped || (int32_t)(s->options->ts_val - syn->ts_recent) >= 0) { /* else it is an older one */
+        take_options(syn, listener_of(tcp, syn), s);
+        if ((s->options->present & TCP_HAS_FAST_OPEN) == 0)
+            syn->fast_request = false;
+    }
     if (syn->asked)
         syn->asked_len = s->len;
     else if (!syn->answered || may_answer(tcp, syn))

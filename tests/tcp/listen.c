@@ -317,6 +317,27 @@ static void test_a_SYN_that_comes_again_with_fewer_options_is_answered(void **st
     host_close(h);
 }
 
+/* A SYN that was overtaken by the one sent after it says what was, not what is. */
+static void test_a_SYN_that_comes_late_is_answered_and_changes_nothing(void **state)
+{
+    (void)state;
+    struct host *h = host_open();
+    listen_on(h, NULL, 80, 4);
+    struct seg syn = with_stamp(peer_seg(1234, TCP_SYN, irs, 0), 8000, 0);
+    syn.options.present |= TCP_HAS_MSS;
+    syn.options.mss = 1200;
+    assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+    assert_int_equal(take_syn_ack(h, 1234, irs + 1).options.ts_ecr, 8000);
+    syn = with_stamp(peer_seg(1234, TCP_SYN, irs, 0), 7000, 0);
+    syn.options.present |= TCP_HAS_MSS | TCP_HAS_SACK_PERMITTED;
+    syn.options.mss = 1200;
+    assert_int_equal(give(h, &syn), WEIR_DROP_NONE);
+    struct seg a = take_syn_ack(h, 1234, irs + 1);
+    assert_int_equal(a.options.present, TCP_HAS_MSS | TCP_HAS_TIMESTAMPS);
+    assert_int_equal(a.options.ts_ecr, 8000);
+    host_close(h);
+}
+
 /* ---- one listener of several ends ---- */
 
 static void test_a_listener_takes_only_its_own_handshakes_along(void **state)
@@ -852,6 +873,7 @@ int main(void)
         cmocka_unit_test(test_those_that_wait_are_accepted_in_their_order),
         cmocka_unit_test(test_SYNs_beyond_the_limit_of_handshakes_are_dropped),
         cmocka_unit_test(test_a_SYN_that_comes_again_with_fewer_options_is_answered),
+        cmocka_unit_test(test_a_SYN_that_comes_late_is_answered_and_changes_nothing),
         cmocka_unit_test(test_a_listener_takes_only_its_own_handshakes_along),
         cmocka_unit_test(test_ATK_SYN_08_a_silent_peer_is_sent_five_SYN_ACKs),
         cmocka_unit_test(test_ATK_SYN_08_a_reset_of_the_victim_stops_it_at_once),

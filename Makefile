@@ -32,7 +32,7 @@ test:
 	@$(NEED) "testing" $(TEST_PACKAGES)
 	@$(call SETUP,build-test,-Dwerror=true -Dbuildtype=debugoptimized -Dtests=enabled)
 	ninja -C build-test
-	meson test -C build-test --no-rebuild --print-errorlogs
+	meson test -C build-test --no-rebuild --print-errorlogs --no-suite heavy
 
 bench:
 	@$(NEED) "measuring" $(BENCH_PACKAGES)

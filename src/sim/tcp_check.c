@@ -19,7 +19,7 @@ enum { STATES = WEIR_TCP_TIME_WAIT + 1 };
 /* A connection as it was after the last event. */
 struct shadow {
     bool live, known;
-    bool narrowed; /* the path's MTU has become smaller, or data was sent too early */
+    bool narrowed; /* the path's MTU has become smaller */
     bool established; /* between `low` and `high` */
     weir_time low, high;
     struct weir_tcp_info info; /* when it was seen last */
@@ -164,8 +164,6 @@ static void check_sending(struct exam *e)
              (unsigned long long)i->send_queue_bytes);
     /* What no longer fits the path goes again, without a loss; the path is looked up on sending. */
     s->narrowed |= s->known && i->path_mtu_bytes < s->info.path_mtu_bytes;
-    /* So does what was sent before the end of a handshake whose SYN,ACK was lost (RFC 7413). */
-    s->narrowed |= s->known && s->info.state == WEIR_TCP_SYN_RECEIVED;
     if (i->snd_nxt != i->snd_max && i->recovery != WEIR_TCP_LOSS && !s->narrowed &&
         !e->host->slow && i->state >= WEIR_TCP_ESTABLISHED)
         fail(e, "I-02", "SND.NXT %u below SND.MAX %u, recovery %s, path MTU %u", i->snd_nxt,

@@ -166,6 +166,19 @@ void tcp_recovery_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked
     }
 }
 
+void tcp_recovery_go_back(struct tcp_room *tcp, struct tcp_conn *c)
+{
+    struct tcp_flight *f = tcp_flight(tcp, c);
+    if (f == NULL || c->snd_una == c->snd_max)
+        return;
+    f->recovery = WEIR_TCP_LOSS;
+    f->spared_end = 0;
+    f->recover = c->snd_max;
+    f->dupacks = 0;
+    f->rtx_first = false;
+    c->snd_nxt = c->snd_una;
+}
+
 void tcp_recovery_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     struct tcp_flight *f = tcp_flight(tcp, c);
@@ -178,15 +191,10 @@ void tcp_recovery_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time no
     cc_timeout(&c->cc, flight, tcp_send_mss(c), lost_again);
     if (!lost_again)
         tcp_account_count(tcp, c, TCP_ACCOUNT_TIMEOUT);
-    f->recovery = WEIR_TCP_LOSS;
-    f->spared_end = 0;
-    f->recover = c->snd_max;
     f->timed_out = c->snd_una;
-    f->dupacks = 0;
-    f->rtx_first = false;
     if (f->expiries < UINT8_MAX)
         f->expiries++;
-    c->snd_nxt = c->snd_una;
+    tcp_recovery_go_back(tcp, c);
     c->timeouts++;
     tcp->count.timeouts++;
 }

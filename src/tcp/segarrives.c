@@ -237,7 +237,7 @@ static void complete_handshake(struct tcp_room *tcp, struct tcp_conn *c,
         rtt_us = (uint32_t)((s->now - c->heard_at) / WEIR_NS_PER_US) + 1;
     c->snd_una = tcp_iss(c) + 1;
     if (c->syn_lost) /* the peer has thrown away what came before the SYN,ACK */
-        c->snd_nxt = c->snd_una;
+        tcp_recovery_go_back(tcp, c);
     c->snd_wnd = s->window;
     if (c->snd_wnd_max < s->window)
         c->snd_wnd_max = s->window;

@@ -736,6 +736,9 @@ void tcp_recovery_acked(struct tcp_room *tcp, struct tcp_conn *c, uint32_t acked
 /* The retransmission timer expired with data outstanding: go back to snd_una. */
 void tcp_recovery_timeout(struct tcp_room *tcp, struct tcp_conn *c, weir_time now);
 
+/* All that is outstanding is known not to have arrived: it goes again, as after a timeout. */
+void tcp_recovery_go_back(struct tcp_room *tcp, struct tcp_conn *c);
+
 /* How many bytes may be outstanding now by congestion control: cwnd, and limited transmit. */
 uint64_t tcp_recovery_window(const struct tcp_room *tcp, const struct tcp_conn *c);
 

@@ -215,8 +215,7 @@ int tcp_listen(struct tcp_room *tcp, struct tcp_conn *c, unsigned backlog)
         .own_first = TCP_NONE,
         .accept_first = TCP_NONE,
         .accept_last = TCP_NONE,
-        .asked_first = TCP_NONE,
-        .asked_last = TCP_NONE,
+        .asked = {.first = TCP_NONE, .last = TCP_NONE},
     };
     return WEIR_OK;
 }

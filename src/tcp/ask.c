@@ -7,11 +7,6 @@
 /* Marks the handles of requests: beyond the index of any endpoint, and none of UDP's. */
 #define REQUEST_TAG UINT32_C(0x40000000)
 
-static struct tcp_syn *syn_at(const struct tcp_room *tcp, uint32_t index)
-{
-    return pool_at(&tcp->syns, index);
-}
-
 static struct tcp_listening *listening_of(const struct tcp_room *tcp, const struct tcp_syn *syn)
 {
     struct tcp_conn *listener = tcp_at(tcp, syn->listener);
@@ -21,45 +16,22 @@ static struct tcp_listening *listening_of(const struct tcp_room *tcp, const stru
 
 void tcp_ask(struct tcp_room *tcp, struct tcp_syn *syn, uint32_t len, weir_time now)
 {
-    struct tcp_listening *l = listening_of(tcp, syn);
-    uint32_t index = pool_index(&tcp->syns, syn);
     CHECK(tcp->handler, !syn->asked && !syn->on_ready && !syn->parked && !syn->answered);
     syn->asked = true;
     syn->told = false;
     syn->asked_len = len;
-    syn->ready_next = TCP_NONE;
-    syn->ready_prev = l->asked_last;
-    if (l->asked_last != TCP_NONE)
-        syn_at(tcp, l->asked_last)->ready_next = index;
-    else
-        l->asked_first = index;
-    l->asked_last = index;
+    tcp_syn_join(tcp, &listening_of(tcp, syn)->asked, syn);
     wheel_arm(tcp->wheel, &syn->timer.node,
               now + tcp->config->tcp_verdict_ms * WEIR_NS_PER_MS);
     tcp->count.asked++;
     tcp_raise(tcp, tcp_at(tcp, syn->listener), WEIR_EVENT_ASKED, WEIR_OK);
 }
 
-/* Off the list of those not told. */
-static void unlist(struct tcp_room *tcp, struct tcp_syn *syn)
-{
-    struct tcp_listening *l = listening_of(tcp, syn);
-    if (syn->ready_prev != TCP_NONE)
-        syn_at(tcp, syn->ready_prev)->ready_next = syn->ready_next;
-    else
-        l->asked_first = syn->ready_next;
-    if (syn->ready_next != TCP_NONE)
-        syn_at(tcp, syn->ready_next)->ready_prev = syn->ready_prev;
-    else
-        l->asked_last = syn->ready_prev;
-    CHECK(tcp->handler, (l->asked_first == TCP_NONE) == (l->asked_last == TCP_NONE));
-}
-
 void tcp_ask_end(struct tcp_room *tcp, struct tcp_syn *syn)
 {
     CHECK(tcp->handler, syn->asked && !syn->on_ready);
     if (!syn->told)
-        unlist(tcp, syn);
+        tcp_syn_leave(tcp, &listening_of(tcp, syn)->asked, syn);
     syn->asked = false;
 }
 
@@ -67,12 +39,12 @@ int tcp_asked(struct tcp_room *tcp, struct tcp_conn *listener, struct weir_tcp_r
 {
     if (listener->state != WEIR_TCP_LISTEN || request == NULL)
         return WEIR_E_INVALID;
-    uint32_t index = listener->listening.asked_first;
+    uint32_t index = listener->listening.asked.first;
     if (index == TCP_NONE)
         return WEIR_E_WOULD_BLOCK;
-    struct tcp_syn *syn = syn_at(tcp, index);
+    struct tcp_syn *syn = pool_at(&tcp->syns, index);
     CHECK(tcp->handler, syn->asked && !syn->told && wheel_is_armed(&syn->timer.node));
-    unlist(tcp, syn);
+    tcp_syn_leave(tcp, &listener->listening.asked, syn);
     syn->told = true;
     weir_time left = syn->timer.node.deadline - tcp->now;
     *request = (struct weir_tcp_request){
@@ -95,8 +67,6 @@ int tcp_asked(struct tcp_room *tcp, struct tcp_conn *listener, struct weir_tcp_r
 /* As if nobody listened, and by the same budget (RFC 9293 3.10.7.1). */
 static void refuse(struct tcp_room *tcp, const struct tcp_syn *syn)
 {
-    const struct tcp_conn *listener = tcp_at(tcp, syn->listener);
-    bool fixed = listener->fixed_ifindex || addr_is_link_scope(syn->remote);
     if (!ratelimit_allow(&tcp->net->errors, syn->remote, tcp->now)) {
         tcp->count.resets_limited++;
         return;
@@ -106,7 +76,7 @@ static void refuse(struct tcp_room *tcp, const struct tcp_syn *syn)
                        .remote = syn->remote,
                        .local_port = syn->local_port,
                        .remote_port = syn->remote_port,
-                       .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE,
+                       .ifindex = tcp_syn_interface(tcp, syn),
                        .ack = seq_add(syn->irs, 1 + syn->asked_len),
                        .flags = TCP_RST | TCP_ACK,
                    });

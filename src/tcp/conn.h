@@ -146,6 +146,11 @@ struct tcp_settings {
     uint32_t user_timeout_ms, send_bytes_max, receive_bytes_max;
 };
 
+/* Index lists of connections or SYN records, linked by a field of theirs. */
+struct tcp_list {
+    uint32_t first, last; /* TCP_NONE */
+};
+
 /* What only a listener has, in the place of a connection's receive ring. */
 struct tcp_listening {
     uint32_t backlog;
@@ -153,7 +158,7 @@ struct tcp_listening {
     uint32_t own_first;                 /* ... linked by own_next; TCP_NONE */
     uint32_t waiting;                   /* connections in its accept queue ... */
     uint32_t accept_first, accept_last; /* ... linked by accept_next; TCP_NONE */
-    uint32_t asked_first, asked_last;   /* records not told of yet, by ready_next; TCP_NONE */
+    struct tcp_list asked; /* records not told of yet, by ready_next */
     uint32_t cookie_s; /* with cookies_out: when one was sent last; seconds of the clock */
     bool cookies_out;
 };

@@ -43,14 +43,15 @@ static struct tcp_syn *syn_at(const struct tcp_room *tcp, uint32_t index)
     return pool_at(&tcp->syns, index);
 }
 
-/* A SYN,ACK is to be sent; unless it waits for its neighbour, and then it will be. */
-void tcp_syn_ready(struct tcp_room *tcp, struct tcp_syn *syn)
+uint32_t tcp_syn_interface(const struct tcp_room *tcp, const struct tcp_syn *syn)
 {
-    if (syn->on_ready || syn->parked)
-        return;
-    struct tcp_list *list = &tcp->iface[syn->ifindex].syns;
+    bool fixed = listener_of(tcp, syn)->fixed_ifindex || addr_is_link_scope(syn->remote);
+    return fixed ? syn->ifindex : ROUTE_ANY_INTERFACE;
+}
+
+void tcp_syn_join(struct tcp_room *tcp, struct tcp_list *list, struct tcp_syn *syn)
+{
     uint32_t index = pool_index(&tcp->syns, syn);
-    syn->on_ready = true;
     syn->ready_next = TCP_NONE;
     syn->ready_prev = list->last;
     if (list->last != TCP_NONE)
@@ -60,11 +61,8 @@ void tcp_syn_ready(struct tcp_room *tcp, struct tcp_syn *syn)
     list->last = index;
 }
 
-static void syn_unready(struct tcp_room *tcp, struct tcp_syn *syn)
+void tcp_syn_leave(struct tcp_room *tcp, struct tcp_list *list, const struct tcp_syn *syn)
 {
-    if (!syn->on_ready)
-        return;
-    struct tcp_list *list = &tcp->iface[syn->ifindex].syns;
     if (syn->ready_prev != TCP_NONE)
         syn_at(tcp, syn->ready_prev)->ready_next = syn->ready_next;
     else
@@ -73,6 +71,23 @@ static void syn_unready(struct tcp_room *tcp, struct tcp_syn *syn)
         syn_at(tcp, syn->ready_next)->ready_prev = syn->ready_prev;
     else
         list->last = syn->ready_prev;
+    CHECK(tcp->handler, (list->first == TCP_NONE) == (list->last == TCP_NONE));
+}
+
+/* A SYN,ACK is to be sent; unless it waits for its neighbour, and then it will be. */
+void tcp_syn_ready(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    if (syn->on_ready || syn->parked)
+        return;
+    syn->on_ready = true;
+    tcp_syn_join(tcp, &tcp->iface[syn->ifindex].syns, syn);
+}
+
+static void syn_unready(struct tcp_room *tcp, struct tcp_syn *syn)
+{
+    if (!syn->on_ready)
+        return;
+    tcp_syn_leave(tcp, &tcp->iface[syn->ifindex].syns, syn);
     syn->on_ready = false;
 }
 
@@ -364,13 +379,12 @@ static void syn_reply(struct tcp_room *tcp, const struct tcp_syn *syn, uint16_t 
 {
     const struct tcp_conn *listener = listener_of(tcp, syn);
     struct tcp_tuple tuple = syn_tuple(syn);
-    bool fixed = listener->fixed_ifindex || addr_is_link_scope(syn->remote);
     tcp_reply(tcp, &(struct tcp_reply){
                        .local = syn->local,
                        .remote = syn->remote,
                        .local_port = syn->local_port,
                        .remote_port = syn->remote_port,
-                       .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE,
+                       .ifindex = tcp_syn_interface(tcp, syn),
                        .seq = seq_add(syn->iss, 1),
                        .ack = syn_rcv_nxt(syn),
                        .flags = flags,
@@ -436,11 +450,8 @@ static enum weir_drop check_segment(struct tcp_room *tcp, struct tcp_syn *syn,
 /* The way of the connection; when there is none, output will find out. */
 static void set_path(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
-    struct net_path path, wanted = {.source = c->local,
-                                    .destination = c->remote,
-                                    .ifindex = c->fixed_ifindex ? c->ifindex
-                                                                : ROUTE_ANY_INTERFACE};
-    if (net_path(tcp->net, &wanted, &path) != WEIR_OK) {
+    struct net_path path;
+    if (tcp_conn_path(tcp, c, &path) != WEIR_OK) {
         path.ifindex = c->ifindex;
         path.mtu = tcp->net->iface[c->ifindex].config.mtu_bytes;
         path.generation = tcp->net->addresses.generation + tcp->net->routes.generation - 1;
@@ -693,10 +704,9 @@ static void syn_park(struct tcp_room *tcp, struct tcp_syn *syn, const struct nei
 static bool find_way(struct tcp_room *tcp, struct tcp_syn *syn, unsigned ifindex,
                      struct net_path *path, struct eth_addr *station, weir_time now)
 {
-    bool fixed = listener_of(tcp, syn)->fixed_ifindex || addr_is_link_scope(syn->remote);
     struct net_path wanted = {.source = syn->local, /* MUST-45: what the SYN was sent to */
                               .destination = syn->remote,
-                              .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE};
+                              .ifindex = tcp_syn_interface(tcp, syn)};
     if (net_path(tcp->net, &wanted, path) != WEIR_OK) {
         syn_arm(tcp, syn, now);
         return false;

@@ -59,7 +59,7 @@ enum way {
     WAY_NONE       /* not now: it was parked, or will be tried again by its timer */
 };
 
-static int find_path(struct tcp_room *tcp, const struct tcp_conn *c, struct net_path *path)
+int tcp_conn_path(const struct tcp_room *tcp, const struct tcp_conn *c, struct net_path *path)
 {
     struct net_path wanted = {.source = c->local,
                               .destination = c->remote,
@@ -95,7 +95,7 @@ static enum way try_later(struct tcp_room *tcp, struct tcp_conn *c, weir_time no
 static enum way refresh_path(struct tcp_room *tcp, struct tcp_conn *c, weir_time now)
 {
     struct net_path path;
-    if (find_path(tcp, c, &path) != WEIR_OK) {
+    if (tcp_conn_path(tcp, c, &path) != WEIR_OK) {
         if (c->set.soft_errors)
             tcp_raise(tcp, c, WEIR_EVENT_ADVICE, WEIR_E_UNREACHABLE);
         return try_later(tcp, c, now);
@@ -143,7 +143,7 @@ static enum way find_station(struct tcp_room *tcp, struct tcp_conn *c, weir_time
     if (answer == NEIGHBOUR_READY)
         return WAY_READY;
     struct net_path path;
-    if (find_path(tcp, c, &path) != WEIR_OK)
+    if (tcp_conn_path(tcp, c, &path) != WEIR_OK)
         return try_later(tcp, c, now);
     key = (struct neighbour_key){.addr = path.next_hop, .ifindex = path.ifindex};
     if (answer == NEIGHBOUR_GONE) {

@@ -89,10 +89,7 @@ static unsigned step_of(uint32_t mtu)
 static uint32_t path_max(const struct tcp_room *tcp, const struct tcp_conn *c)
 {
     struct net_path path;
-    struct net_path wanted = {.source = c->local,
-                              .destination = c->remote,
-                              .ifindex = c->fixed_ifindex ? c->ifindex : ROUTE_ANY_INTERFACE};
-    if (net_path(tcp->net, &wanted, &path) != WEIR_OK)
+    if (tcp_conn_path(tcp, c, &path) != WEIR_OK)
         return c->mtu;
     uint32_t mtu = pmtu_lookup(&tcp->net->pmtus, c->remote, path.mtu, tcp->now).mtu;
     return min_u32(mtu, UINT16_MAX);
@@ -185,10 +182,7 @@ static bool pending_report(struct tcp_room *tcp, const struct tcp_conn *c,
                            const struct tcp_flight *f, struct pmtu_report *report)
 {
     struct net_path path;
-    struct net_path wanted = {.source = c->local,
-                              .destination = c->remote,
-                              .ifindex = c->fixed_ifindex ? c->ifindex : ROUTE_ANY_INTERFACE};
-    if (net_path(tcp->net, &wanted, &path) != WEIR_OK)
+    if (tcp_conn_path(tcp, c, &path) != WEIR_OK)
         return false;
     *report = (struct pmtu_report){
         .destination = c->remote, .mtu = f->report_mtu, .link_mtu = path.mtu};

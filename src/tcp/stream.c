@@ -246,7 +246,7 @@ uint32_t tcp_level(const struct tcp_room *tcp, const struct tcp_conn *c)
     uint64_t start;
     if (c->state == WEIR_TCP_LISTEN)
         return (c->listening.waiting > 0 ? WEIR_EVENT_ACCEPTED : 0U) |
-               (c->listening.asked_first != TCP_NONE ? WEIR_EVENT_ASKED : 0U);
+               (c->listening.asked.first != TCP_NONE ? WEIR_EVENT_ASKED : 0U);
     uint32_t bits = 0;
     if (c->error != WEIR_OK)
         bits |= WEIR_EVENT_READABLE | WEIR_EVENT_WRITABLE;

@@ -218,10 +218,9 @@ static void note_used(struct tcp_room *tcp, const struct cookie_of *of, uint32_t
 void tcp_cookie_answer(struct tcp_room *tcp, struct tcp_conn *listener, struct tcp_syn *syn,
                        weir_time now)
 {
-    bool fixed = listener->fixed_ifindex || addr_is_link_scope(syn->remote);
     struct net_path path, wanted = {.source = syn->local,
                                     .destination = syn->remote,
-                                    .ifindex = fixed ? syn->ifindex : ROUTE_ANY_INTERFACE};
+                                    .ifindex = tcp_syn_interface(tcp, syn)};
     if (net_path(tcp->net, &wanted, &path) != WEIR_OK)
         return;
     if (!syn->timestamps) /* nowhere to keep it */

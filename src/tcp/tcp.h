@@ -20,11 +20,6 @@
 #include "weir/tcp.h"
 #include "wire/tcp_options.h"
 
-/* Index lists of connections or SYN records, linked by a field of theirs. */
-struct tcp_list {
-    uint32_t first, last; /* TCP_NONE */
-};
-
 /* What is to be sent on one interface. */
 struct tcp_iface {
     struct tcp_list ready; /* connections, by ready_next */
@@ -388,6 +383,13 @@ enum weir_drop tcp_listen_continue(struct tcp_room *tcp, struct tcp_conn *c, str
  * caller has given up the record, if there was one, and the tuple stands in no table. */
 struct tcp_conn *tcp_listen_establish(struct tcp_room *tcp, const struct tcp_syn *syn,
                                       const struct tcp_segment *s, uint32_t rtt_us);
+
+/* Put a record at the end of a list, or take it out, by ready_next and ready_prev. */
+void tcp_syn_join(struct tcp_room *tcp, struct tcp_list *list, struct tcp_syn *syn);
+void tcp_syn_leave(struct tcp_room *tcp, struct tcp_list *list, const struct tcp_syn *syn);
+
+/* The interface by which it is to be answered, or ROUTE_ANY_INTERFACE. */
+uint32_t tcp_syn_interface(const struct tcp_room *tcp, const struct tcp_syn *syn);
 
 /* ======== ask.c: handshakes that wait for the application ======== */
 
@@ -906,6 +908,9 @@ uint16_t tcp_syn_mss(const struct tcp_settings *set, uint32_t mtu, bool ip4, uns
 /* Something changed that may let it send: link it on the ready list. Constant. A connection that
  * ends stays on the list until output passes it over. */
 void tcp_ready(struct tcp_room *tcp, struct tcp_conn *c);
+
+/* The way to the peer now, as routes say; as net_path(). */
+int tcp_conn_path(const struct tcp_room *tcp, const struct tcp_conn *c, struct net_path *path);
 
 /* Begin a call that brings time. */
 void tcp_begin(struct tcp_room *tcp, weir_time now);
